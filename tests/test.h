@@ -29,66 +29,66 @@ static const char *test_skip_reason;
 
 #define TEST(name) static void test_##name(void)
 
-#define RUN(name)                                                                       \
-    do {                                                                                \
-        test_case_failed = false;                                                       \
-        test_skip_reason = NULL;                                                        \
-        test_##name();                                                                  \
-        test_report(#name);                                                             \
+#define RUN(name)                                                                        \
+    do {                                                                                 \
+        test_case_failed = false;                                                        \
+        test_skip_reason = NULL;                                                         \
+        test_##name();                                                                   \
+        test_report(#name);                                                              \
     } while (0)
 
-#define SKIP(reason)                                                                    \
-    do {                                                                                \
-        test_skip_reason = (reason);                                                    \
-        return;                                                                         \
+#define SKIP(reason)                                                                     \
+    do {                                                                                 \
+        test_skip_reason = (reason);                                                     \
+        return;                                                                          \
     } while (0)
 
-#define EXPECT(condition)                                                               \
-    do {                                                                                \
-        if (!(condition)) {                                                             \
-            printf("# %s:%d: %s\n", __FILE__, __LINE__, #condition);                    \
-            test_case_failed = true;                                                    \
-        }                                                                               \
+#define EXPECT(condition)                                                                \
+    do {                                                                                 \
+        if (!(condition)) {                                                              \
+            printf("# %s:%d: %s\n", __FILE__, __LINE__, #condition);                     \
+            test_case_failed = true;                                                     \
+        }                                                                                \
     } while (0)
 
 /* As EXPECT, and leaves the test: for what the rest of it stands on. */
-#define REQUIRE(condition)                                                              \
-    do {                                                                                \
-        if (!(condition)) {                                                             \
-            printf("# %s:%d: %s\n", __FILE__, __LINE__, #condition);                    \
-            test_case_failed = true;                                                    \
-            return;                                                                     \
-        }                                                                               \
+#define REQUIRE(condition)                                                               \
+    do {                                                                                 \
+        if (!(condition)) {                                                              \
+            printf("# %s:%d: %s\n", __FILE__, __LINE__, #condition);                     \
+            test_case_failed = true;                                                     \
+            return;                                                                      \
+        }                                                                                \
     } while (0)
 
-#define EXPECT_INT(actual, expected)                                                    \
-    do {                                                                                \
-        long long test_a = (long long)(actual), test_e = (long long)(expected);         \
-        if (test_a != test_e) {                                                         \
-            printf("# %s:%d: %s is %lld, expected %lld\n", __FILE__, __LINE__, #actual, \
-                   test_a, test_e);                                                     \
-            test_case_failed = true;                                                    \
-        }                                                                               \
+#define EXPECT_INT(actual, expected)                                                     \
+    do {                                                                                 \
+        long long test_a = (long long)(actual), test_e = (long long)(expected);          \
+        if (test_a != test_e) {                                                          \
+            printf("# %s:%d: %s is %lld, expected %lld\n", __FILE__, __LINE__, #actual,  \
+                   test_a, test_e);                                                      \
+            test_case_failed = true;                                                     \
+        }                                                                                \
     } while (0)
 
-#define EXPECT_STR(actual, expected)                                                    \
-    do {                                                                                \
-        const char *test_a = (actual), *test_e = (expected);                            \
-        if (!test_a || strcmp(test_a, test_e) != 0) {                                   \
-            printf("# %s:%d: %s is \"%s\", expected \"%s\"\n", __FILE__, __LINE__,      \
-                   #actual, test_a ? test_a : "(null)", test_e);                        \
-            test_case_failed = true;                                                    \
-        }                                                                               \
+#define EXPECT_STR(actual, expected)                                                     \
+    do {                                                                                 \
+        const char *test_a = (actual), *test_e = (expected);                             \
+        if (!test_a || strcmp(test_a, test_e) != 0) {                                    \
+            printf("# %s:%d: %s is \"%s\", expected \"%s\"\n", __FILE__, __LINE__,       \
+                   #actual, test_a ? test_a : "(null)", test_e);                         \
+            test_case_failed = true;                                                     \
+        }                                                                                \
     } while (0)
 
-#define EXPECT_NEAR(actual, expected, tolerance)                                        \
-    do {                                                                                \
-        double test_a = (double)(actual), test_e = (double)(expected);                  \
-        if (!(fabs(test_a - test_e) <= (tolerance))) {                                  \
-            printf("# %s:%d: %s is %g, expected %g\n", __FILE__, __LINE__, #actual,     \
-                   test_a, test_e);                                                     \
-            test_case_failed = true;                                                    \
-        }                                                                               \
+#define EXPECT_NEAR(actual, expected, tolerance)                                         \
+    do {                                                                                 \
+        double test_a = (double)(actual), test_e = (double)(expected);                   \
+        if (!(fabs(test_a - test_e) <= (tolerance))) {                                   \
+            printf("# %s:%d: %s is %g, expected %g\n", __FILE__, __LINE__, #actual,      \
+                   test_a, test_e);                                                      \
+            test_case_failed = true;                                                     \
+        }                                                                                \
     } while (0)
 
 static inline void test_report(const char *name)
