@@ -17,7 +17,8 @@ typedef struct asr_audio_file asr_audio_file;
 /* Opens `path` (a file, or a pipe) and decodes its first samples, so that a file without
  * sound fails here: missing, a directory, empty, not audio, damaged from the start, a
  * video without sound, a rate or a number of channels that no recording has.
- * `sample_rate` is the rate wanted, in Hz. The caller owns the result; NULL on failure. */
+ * `sample_rate` is the rate wanted, in Hz. The caller owns the result; NULL on failure.
+ */
 asr_audio_file *asr_audio_file_open(const char *path, int sample_rate, asr_error *error);
 
 /* Writes up to `count` mono samples, full scale ±1. Returns how many: fewer than `count`
