@@ -46,7 +46,7 @@ typedef struct asr_transcript {
     asr_segment *segments;
     size_t n_segments;
     size_t capacity; /* of `segments` */
-    size_t n_bytes;  /* of text held, against ASR_TRANSCRIPT_MAX_BYTES */
+    size_t n_bytes;  /* held, against ASR_TRANSCRIPT_MAX_BYTES */
 } asr_transcript;
 
 /* An empty transcript. `model` and `language` are copied; NULL stands for "".
