@@ -78,7 +78,8 @@ static bool fail_content(const asr_source *source, int reason, asr_error *error)
                         source->path);
     default:
         return asr_fail(error,
-                        "%s is no audio or video file, or a damaged one; choose another.",
+                        "%s is not an audio or video file, or is damaged or incomplete; "
+                        "choose another.",
                         source->path);
     }
 }
@@ -107,7 +108,7 @@ static int open_format(ffmpeg_decoder *decoder)
     AVDictionary *options = NULL;
     int status = av_dict_set(&options, "protocol_whitelist", "none", 0);
     if (status >= 0)
-        status = avformat_open_input(&decoder->format, "", NULL, &options);
+        status = avformat_open_input(&decoder->format, "sound", NULL, &options);
     av_dict_free(&options);
     if (status < 0)
         return status;

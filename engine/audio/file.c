@@ -47,28 +47,36 @@ static void close_decoder(asr_audio_file *file)
     file->decoder = NULL;
 }
 
-/* Finds the decoder that gets sound out of the source, not merely accepts its header. */
-static bool open_decoder(asr_audio_file *file, asr_error *error)
+/* Has one decoder give its first block: accepting the header is not enough. */
+static bool try_decoder(asr_audio_file *file,
+                        asr_decoder *(*open)(asr_source *, asr_error *), asr_error *error)
 {
-    static asr_decoder *(*const decoders[])(asr_source *, asr_error *) = {
-        asr_sndfile_open, asr_ffmpeg_open};
-    for (size_t i = 0; i < sizeof(decoders) / sizeof(*decoders); i++) {
-        asr_source_seek(file->source, 0, SEEK_SET);
-        file->source->failure = 0;
-        file->decoder = decoders[i](file->source, error);
-        if (!file->decoder)
-            continue;
-        if (!refill(file, error))
-            return false;
-        if (file->end > 0)
-            return true;
-        close_decoder(file);
+    asr_source_seek(file->source, 0, SEEK_SET);
+    file->source->failure = 0;
+    file->decoder = open(file->source, error);
+    if (!file->decoder)
+        return false;
+    if (refill(file, error) && file->end > 0)
+        return true;
+    if (file->ended)
         asr_fail(error,
                  "%s holds no sound: its length is zero, or it is damaged from the "
-                 "start; choose another file.",
+                 "start; choose another.",
                  file->source->path);
-    }
+    close_decoder(file);
     return false;
+}
+
+/* The first refusal is the one to report: it comes from the decoder that knew the format,
+ * since libsndfile leaves no word on what it does not know. */
+static bool open_decoder(asr_audio_file *file, asr_error *error)
+{
+    asr_error first = {0}, second = {0};
+    if (try_decoder(file, asr_sndfile_open, &first))
+        return true;
+    if (try_decoder(file, asr_ffmpeg_open, &second))
+        return true;
+    return asr_fail(error, "%s", first.message[0] ? first.message : second.message);
 }
 
 asr_audio_file *asr_audio_file_open(const char *path, int sample_rate, asr_error *error)

@@ -27,9 +27,9 @@ typedef struct asr_mel asr_mel;
 asr_mel *asr_mel_create(const asr_mel_params *params, asr_error *error);
 
 /* Computes `n_frames` frames of samples[n_samples] (full scale ±1), extended with zeros,
- * or cut, to n_frames × hop samples. Writes out[n_frames, n_mels]: the mels of a frame lie
- * together. Frames wholly within the zeros cost next to nothing. Fails only for want of
- * memory. */
+ * or cut, to n_frames × hop samples. Writes out[n_frames, n_mels]: the mels of a frame
+ * lie together. Frames wholly within the zeros cost next to nothing. Fails only for want
+ * of memory. */
 bool asr_mel_compute(const asr_mel *mel, const float *samples, size_t n_samples,
                      int n_frames, float *out, asr_error *error);
 
