@@ -10,7 +10,7 @@ static pthread_mutex_t planner = PTHREAD_MUTEX_INITIALIZER;
 
 struct asr_fft {
     int size;
-    fftwf_plan plan;
+    fftw_plan plan;
 };
 
 asr_fft *asr_fft_create(int size, asr_error *error)
@@ -25,8 +25,8 @@ asr_fft *asr_fft_create(int size, asr_error *error)
     if (!asr_fft_work_create(fft, &work, error))
         goto fail;
     pthread_mutex_lock(&planner);
-    fft->plan = fftwf_plan_dft_r2c_1d(size, work.frame, (fftwf_complex *)work.spectrum,
-                                      FFTW_ESTIMATE | FFTW_DESTROY_INPUT);
+    fft->plan = fftw_plan_dft_r2c_1d(size, work.frame, (fftw_complex *)work.spectrum,
+                                     FFTW_ESTIMATE | FFTW_DESTROY_INPUT);
     pthread_mutex_unlock(&planner);
     asr_fft_work_destroy(&work);
     if (!fft->plan) {
@@ -43,9 +43,9 @@ fail:
 bool asr_fft_work_create(const asr_fft *fft, asr_fft_work *work, asr_error *error)
 {
     size_t bins = (size_t)fft->size / 2 + 1;
-    work->frame = fftwf_alloc_real((size_t)fft->size);
-    work->spectrum = fftwf_alloc_real(2 * bins);
-    work->power = fftwf_alloc_real(bins);
+    work->frame = fftw_alloc_real((size_t)fft->size);
+    work->spectrum = fftw_alloc_real(2 * bins);
+    work->power = fftw_alloc_real(bins);
     if (work->frame && work->spectrum && work->power)
         return true;
     asr_fft_work_destroy(work);
@@ -54,18 +54,18 @@ bool asr_fft_work_create(const asr_fft *fft, asr_fft_work *work, asr_error *erro
 
 void asr_fft_power(const asr_fft *fft, asr_fft_work *work)
 {
-    const float *restrict z = work->spectrum;
-    float *restrict power = work->power;
-    fftwf_execute_dft_r2c(fft->plan, work->frame, (fftwf_complex *)work->spectrum);
+    const double *restrict z = work->spectrum;
+    double *restrict power = work->power;
+    fftw_execute_dft_r2c(fft->plan, work->frame, (fftw_complex *)work->spectrum);
     for (int k = 0; k <= fft->size / 2; k++)
         power[k] = z[2 * k] * z[2 * k] + z[2 * k + 1] * z[2 * k + 1];
 }
 
 void asr_fft_work_destroy(asr_fft_work *work)
 {
-    fftwf_free(work->frame);
-    fftwf_free(work->spectrum);
-    fftwf_free(work->power);
+    fftw_free(work->frame);
+    fftw_free(work->spectrum);
+    fftw_free(work->power);
     *work = (asr_fft_work){0};
 }
 
@@ -75,7 +75,7 @@ void asr_fft_destroy(asr_fft **fft)
         return;
     if ((*fft)->plan) {
         pthread_mutex_lock(&planner);
-        fftwf_destroy_plan((*fft)->plan);
+        fftw_destroy_plan((*fft)->plan);
         pthread_mutex_unlock(&planner);
     }
     free(*fft);

@@ -14,7 +14,7 @@ typedef struct filter {
 struct asr_filterbank {
     int n_filters;
     filter *filters;
-    float *weights; /* those of all filters, one after the other */
+    double *weights; /* those of all filters, one after the other */
 };
 
 static double slaney_to_hz(double mel)
@@ -47,7 +47,7 @@ static void add_filter(asr_filterbank *bank, int m, const double edges[3], int n
             continue;
         if (f->n_bins == 0)
             f->first_bin = k;
-        bank->weights[f->offset + f->n_bins++] = (float)weight;
+        bank->weights[f->offset + f->n_bins++] = weight;
     }
 }
 
@@ -78,16 +78,16 @@ fail:
     return NULL;
 }
 
-void asr_filterbank_apply(const asr_filterbank *bank, const float *power, float *mels)
+void asr_filterbank_apply(const asr_filterbank *bank, const double *power, float *mels)
 {
     for (int m = 0; m < bank->n_filters; m++) {
         const filter *f = &bank->filters[m];
-        const float *weights = bank->weights + f->offset;
-        const float *bins = power + f->first_bin;
-        float sum = 0;
+        const double *weights = bank->weights + f->offset;
+        const double *bins = power + f->first_bin;
+        double sum = 0;
         for (int k = 0; k < f->n_bins; k++)
             sum += weights[k] * bins[k];
-        mels[m] = sum;
+        mels[m] = (float)sum;
     }
 }
 

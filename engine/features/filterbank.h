@@ -15,7 +15,7 @@ asr_filterbank *asr_filterbank_create_slaney(int sample_rate, int n_fft, int n_m
 
 /* mels[m] = sum over k of filter m at bin k × power[k]; power[n_fft / 2 + 1],
  * mels[n_mels]. */
-void asr_filterbank_apply(const asr_filterbank *bank, const float *power, float *mels);
+void asr_filterbank_apply(const asr_filterbank *bank, const double *power, float *mels);
 
 void asr_filterbank_destroy(asr_filterbank **bank);
 

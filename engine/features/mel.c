@@ -13,17 +13,17 @@ static const float dynamic_range = 8.0f; /* of log10: 80 dB */
 
 struct asr_mel {
     asr_mel_params params;
-    float *window; /* [n_fft] */
+    double *window; /* [n_fft] */
     asr_fft *fft;
     asr_filterbank *bank;
 };
 
 /* The periodic Hann window. */
-static float *create_window(int size)
+static double *create_window(int size)
 {
-    float *window = malloc((size_t)size * sizeof(*window));
+    double *window = malloc((size_t)size * sizeof(*window));
     for (int i = 0; window && i < size; i++)
-        window[i] = (float)(0.5 - 0.5 * cos(2 * M_PI * i / size));
+        window[i] = 0.5 - 0.5 * cos(2 * M_PI * i / size);
     return window;
 }
 
@@ -80,7 +80,7 @@ static float clip_at(const clip *c, ptrdiff_t i)
 }
 
 /* frame[i] = window[i] × clip[start + i] */
-static void load_frame(const asr_mel *mel, const clip *c, ptrdiff_t start, float *frame)
+static void load_frame(const asr_mel *mel, const clip *c, ptrdiff_t start, double *frame)
 {
     int size = mel->params.n_fft;
     if (start >= 0 && start + size <= c->n_samples) {
