@@ -100,9 +100,9 @@ static double dot(const reference_operand *x, int first_row, const reference_ope
         max = fmaxf(max, fabsf(patch_value(x, first_row, i)));
     if (max == 0)
         return 0;
-    float inverse = 127.0f / max;
+    double inverse = 127.0 / max; /* in f32 infinite where max is denormal */
     for (int i = 0; i < w->cols; i++)
-        sum += (double)nearbyintf(patch_value(x, first_row, i) * inverse) *
+        sum += nearbyint(patch_value(x, first_row, i) * inverse) *
                ((const int8_t *)w->data)[(size_t)n * (size_t)w->cols + (size_t)i];
     return sum * ((double)max / 127.0) * w->scales[n];
 }
@@ -385,7 +385,8 @@ static void run_pick(const asr_tensor *t, char *arena)
                     float key = masked_logit(&p, i);
                     if (p.temperature > 0)
                         key = key / p.temperature + asr_pick_noise(p.seed, (uint32_t)i);
-                    if (key > best_key && !is_picked(&ids, r, n, i)) {
+                    bool better = key > best_key || (key == best_key && i < best);
+                    if (better && !is_picked(&ids, r, n, i)) {
                         best = i;
                         best_key = key;
                     }
