@@ -193,10 +193,12 @@ def fill_weights(model, seed):
         parameter.data.copy_(value)
 
 
-def greedy(model, encoder, prompt, steps):
-    """Arg-max continuation of `prompt`, each step computed anew from the whole sequence."""
+def greedy(model, encoder, prompt, steps, end=None):
+    """Arg-max continuation of `prompt`, each step computed anew from the whole sequence.
+
+    Returns the tokens, up to and with `end` where there is one, and by how much each led."""
     tokens, margins = list(prompt), []
-    for _ in range(steps):
+    while len(margins) < steps and tokens[-1] != end:
         logits = model(encoder_outputs=(encoder,),
                        decoder_input_ids=torch.tensor([tokens])).logits[0, -1]
         best = logits.topk(2)
