@@ -25,7 +25,7 @@ typedef struct piece_traits {
     UChar32 first, last; /* code points, closing quotes and brackets stripped from last */
     bool capital, lower; /* the case of the word's first letter */
     bool number;         /* the word ends in a digit */
-    bool initial;        /* a single capital letter */
+    bool letter;         /* the word is a single letter */
     bool bare;           /* no punctuation follows the word */
     int n_units;         /* length of the word */
 } piece_traits;
@@ -253,7 +253,7 @@ static piece_traits traits_of(const asr_piece *piece, const UChar *text,
     traits.n_units = end - begin;
     traits.number = u_isdigit(last_letter);
     traits.bare = end == piece->end;
-    traits.initial = traits.n_units == 1 && u_isupper(letter);
+    traits.letter = traits.n_units == 1 && u_isalpha(letter);
     traits.lower = u_islower(letter);
     /* The English "I" and "I'm" are no names. */
     bool pronoun = letter == 'I' && (end - begin == 1 || text[begin + 1] == '\'' ||
@@ -325,9 +325,10 @@ static asr_break grade_full_stop(const piece_traits *left, const piece_traits *r
 {
     bool ordinal =
         left->number && left->n_units <= 2 && asr_language_matches(language, "de");
-    if ((left->initial || (left->classes & ASR_WORD_TITLE)) && right->capital)
-        return ASR_BREAK_UNIT;
-    if (ordinal)
+    bool initials = left->letter && left->capital && right->capital;
+    bool abbreviation = left->letter && right->letter && !right->bare; /* z. B. */
+    bool title = (left->classes & ASR_WORD_TITLE) && right->capital;
+    if (initials || abbreviation || title || ordinal)
         return ASR_BREAK_UNIT;
     if (left->classes & ASR_WORD_ABBREVIATION)
         return right->lower ? ASR_BREAK_WORD : ASR_BREAK_CLAUSE;

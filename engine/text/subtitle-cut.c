@@ -13,18 +13,20 @@ static const double break_costs[ASR_BREAK_COUNT] = {
     [ASR_BREAK_PREPOSITION] = 20, [ASR_BREAK_WORD] = 30,    [ASR_BREAK_POOR] = 70,
     [ASR_BREAK_UNIT] = 250,       [ASR_BREAK_INSIDE] = 500, [ASR_BREAK_ARTICLE] = 1000,
 };
-static const double segment_end_cost = 10;    /* where the model ended a segment */
-static const double cue_cost = 10;            /* each cue is a change of picture */
-static const double sentence_inside_cost = 9; /* a sentence ends inside a cue */
-static const double pause_inside_cost = 40;   /* a second of silence inside a cue */
-static const double slow_pause = 0.3;         /* seconds of silence that are speech */
-static const double full_pause = 0.6;         /* seconds that mark a phrase's end */
-static const double pause_discount = 0.8;     /* of a cut at such a pause */
-static const double reading_cost = 30;        /* a second too little to read */
-static const double flash_cost = 100;         /* a second less than the minimum */
-static const double line_break_share = 0.5;   /* a line break against a cut */
-static const double unbalance_cost = 12;      /* a line that is off by a whole line */
-static const double top_heavy_cost = 2;       /* the upper line is the longer one */
+static const double segment_end_cost = 10;     /* where the model ended a segment */
+static const double cue_cost = 10;             /* each cue is a change of picture */
+static const double sentence_inside_cost = 12; /* a sentence ends inside a cue */
+static const double dangling_cost = 15;        /* and the next does not end with it */
+static const double orphan_cost = 15;          /* one word is left beside punctuation */
+static const double pause_inside_cost = 40;    /* a second of silence inside a cue */
+static const double slow_pause = 0.3;          /* seconds of silence that are speech */
+static const double full_pause = 0.6;          /* seconds that mark a phrase's end */
+static const double pause_discount = 0.8;      /* of a cut at such a pause */
+static const double reading_cost = 30;         /* a second too little to read */
+static const double flash_cost = 100;          /* a second less than the minimum */
+static const double line_break_share = 0.5;    /* a line break against a cut */
+static const double unbalance_cost = 12;       /* a line that is off by a whole line */
+static const double top_heavy_cost = 2;        /* the upper line is the longer one */
 
 typedef struct cutter {
     const asr_atom *atoms;
@@ -52,20 +54,31 @@ static bool must_cut_after(const cutter *c, size_t i)
     return c->profile->pause > 0 && pause_after(c, i) >= c->profile->pause;
 }
 
-static double break_cost(const asr_atom *atom)
+static asr_break break_after(const cutter *c, size_t i)
 {
-    double cost = break_costs[atom->piece.break_after];
-    if (atom->ends_segment && atom->piece.break_after < ASR_BREAK_POOR)
+    return c->atoms[i].piece.break_after;
+}
+
+/* What a break after atom i costs, in a cue or between two. */
+static double break_cost(const cutter *c, size_t i)
+{
+    asr_break quality = break_after(c, i);
+    if (quality <= ASR_BREAK_CLAUSE)
+        return break_costs[quality];
+    double cost = break_costs[quality];
+    if (c->atoms[i].ends_segment && quality < ASR_BREAK_POOR)
         cost = fmin(cost, segment_end_cost);
-    return cost;
+    bool orphan_before = i > 0 && break_after(c, i - 1) <= ASR_BREAK_CLAUSE;
+    bool orphan_after = i + 1 < c->n_atoms && break_after(c, i + 1) <= ASR_BREAK_CLAUSE;
+    return cost + (orphan_before || orphan_after ? orphan_cost : 0);
 }
 
 static double cut_cost(const cutter *c, size_t i)
 {
     if (must_cut_after(c, i))
         return 0;
-    double cost = break_cost(&c->atoms[i]);
-    if (c->atoms[i].piece.break_after > ASR_BREAK_POOR)
+    double cost = break_cost(c, i);
+    if (break_after(c, i) > ASR_BREAK_POOR)
         return cost;
     double share = fmin(1, fmax(0, pause_after(c, i)) / full_pause);
     return cost * (1 - pause_discount * share);
@@ -75,7 +88,7 @@ static double cut_cost(const cutter *c, size_t i)
 static double keep_cost(const cutter *c, size_t i)
 {
     double cost = pause_inside_cost * fmax(0, pause_after(c, i) - slow_pause);
-    if (c->atoms[i].piece.break_after == ASR_BREAK_SENTENCE)
+    if (break_after(c, i) == ASR_BREAK_SENTENCE)
         cost += sentence_inside_cost;
     return cost;
 }
@@ -125,7 +138,7 @@ static double lay_out(const cutter *c, size_t first, size_t end, int columns, in
         int n_rest;
         double cost =
             lay_out(c, i + 1, end, lower, n_lines - 1, ideal, rest_ends, &n_rest) +
-            line_break_share * break_cost(atom) +
+            line_break_share * break_cost(c, i) +
             unbalance_cost * fabs(upper - ideal) / width +
             (upper > lower && n_rest == 1 ? top_heavy_cost : 0);
         if (cost < best) {
@@ -174,6 +187,7 @@ static void extend(const cutter *c, size_t first)
 {
     int columns = 0;
     int n_words = 0;
+    int sentences = 0; /* that end before the last atom */
     double keep = 0;
     for (size_t last = first; last < c->n_atoms; last++) {
         const asr_atom *atom = &c->atoms[last];
@@ -187,8 +201,10 @@ static void extend(const cutter *c, size_t first)
             return;
         if (last == first || atom[-1].piece.space_after)
             n_words++;
+        bool dangling = sentences > 0 && break_after(c, last) != ASR_BREAK_SENTENCE;
         double cost = c->best[first] + cue_cost + keep + layout + cut_cost(c, last) +
-                      time_cost(c, first, last + 1, columns, n_words);
+                      time_cost(c, first, last + 1, columns, n_words) +
+                      (dangling ? dangling_cost : 0);
         if (cost < c->best[last + 1]) {
             c->best[last + 1] = cost;
             c->from[last + 1] = first;
@@ -196,6 +212,7 @@ static void extend(const cutter *c, size_t first)
         if (must_cut_after(c, last))
             return;
         keep += keep_cost(c, last);
+        sentences += break_after(c, last) == ASR_BREAK_SENTENCE;
         columns += space_columns(atom);
     }
 }

@@ -71,11 +71,12 @@ static int64_t end_of(const asr_draft *draft, int64_t start, int64_t limit, int6
     int64_t seen = start + max_ms(1, (int64_t)ceil(minimum * 1000));
     int64_t end = max_ms(max_ms(spoken, read), seen);
 
+    int64_t longest = NEVER;
     if (profile->max_duration > 0)
-        limit = min_ms(limit, start + milliseconds(profile->max_duration));
-    if (next != NEVER && next - end < milliseconds(profile->chain_gap))
-        end = limit;
-    return min_ms(end, limit);
+        longest = start + milliseconds(profile->max_duration);
+    end = min_ms(end, min_ms(limit, longest));
+    bool jerky = next != NEVER && next - end < milliseconds(profile->chain_gap);
+    return jerky && limit <= longest ? limit : end;
 }
 
 void asr_subtitle_time(const asr_draft *drafts, size_t n_drafts,
