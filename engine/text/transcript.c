@@ -154,7 +154,7 @@ static bool reserve_segment(asr_transcript *transcript)
 bool asr_transcript_add_segment(asr_transcript *transcript, const asr_segment *segment,
                                 asr_error *error)
 {
-    size_t n_bytes;
+    size_t n_bytes = 0;
     if (!segment_check(segment, &n_bytes, error))
         return false;
     if (transcript->n_segments >= ASR_TRANSCRIPT_MAX_SEGMENTS ||
