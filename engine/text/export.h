@@ -9,10 +9,12 @@
  *     tsv    a row a segment         the same as none           a row a word
  *     json   segments                the same as none           segments with words
  *
- * A segment without word times counts as one word. Whatever the transcript holds, the
- * output is valid UTF-8 (U+FFFD stands for broken bytes) with times that are not
- * negative and, except in json and tsv rows of segments, in order. Numbers are written
- * the same way in every locale. */
+ * A segment without word times counts as one word. Who speaks, where that is known, is
+ * said by txt ("You: …"), vtt (<v You>) and json ("speaker").
+ *
+ * Whatever the transcript holds, the output is valid UTF-8 (U+FFFD stands for broken
+ * bytes) with times that are not negative and, but for json, in order and without
+ * overlap. Numbers are written the same way in every locale. */
 #ifndef ASR_EXPORT_H
 #define ASR_EXPORT_H
 

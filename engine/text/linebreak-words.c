@@ -39,7 +39,7 @@ static const word_table tables[] = {
             "i you he she it we they is are was were be been am has have had do does "
             "did will would can could shall should may might must not don't doesn't "
             "didn't won't can't couldn't wouldn't i'm you're we're they're it's i'll "
-            "we'll i've we've very too ",
+            "we'll i've we've being having very too ",
         .titles = " mr mrs ms miss dr prof sir lord lady president king queen prince "
                   "princess captain general saint st mount mt lake ",
         .units =

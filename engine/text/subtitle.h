@@ -15,7 +15,8 @@
  * The maximum duration holds as well: a cue that would be longer ends early. What gives
  * way is, first, the reading speed: a cue never starts late to give the one before it
  * more time. The minimum duration gives way next, down to ASR_SUBTITLE_SHORTEST seconds.
- * Only below that, when several cues start at the same moment, is a cue moved later.
+ * Only where even less would be left, as when several cues start at the same moment, is
+ * the next cue moved later.
  *
  * Functions are thread-safe as long as nobody changes the transcript. */
 #ifndef ASR_SUBTITLE_H
