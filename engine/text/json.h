@@ -23,7 +23,7 @@
 #define ASR_JSON_CONFIG_BYTES ((size_t)4 << 20)
 #define ASR_JSON_TOKENIZER_BYTES ((size_t)64 << 20)
 
-/* An object (or, for asr_json_item, an array) with the file it stands in, which only the
+/* An object, or the array of asr_json_array, with the file it stands in, which only the
  * messages use. Borrows both. */
 typedef struct asr_json {
     json_t *value;
