@@ -9,6 +9,9 @@ enum {
     CLI_USAGE = 2,
 };
 
+int cli_transcribe(int argc, char **argv);
+int cli_trace(int argc, char **argv);
 int cli_models(int argc, char **argv);
+int cli_devices(int argc, char **argv);
 
 #endif

@@ -9,12 +9,18 @@ static const struct verb {
     const char *name;
     int (*run)(int argc, char **argv);
 } verbs[] = {
+    {"transcribe", cli_transcribe},
+    {"trace", cli_trace},
     {"models", cli_models},
+    {"devices", cli_devices},
 };
 
 static const char usage[] = "usage: verbatim-cli VERB [ARGUMENT]…\n"
                             "\n"
+                            "  transcribe [OPTION]… FILE…\n"
+                            "  trace --model DIR --output FILE AUDIO\n"
                             "  models list|download NAME|remove NAME|path NAME\n"
+                            "  devices\n"
                             "\n"
                             "`verbatim-cli VERB --help` explains a verb.\n";
 
