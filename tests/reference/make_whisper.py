@@ -158,7 +158,8 @@ def write_json(path, value):
 
 def model_config(checkpoint, ids):
     return WhisperConfig(
-        vocab_size=ids["<|notimestamps|>"] + 1 + TIMESTAMPS, num_mel_bins=checkpoint.mels, d_model=checkpoint.d_model,
+        vocab_size=ids["<|notimestamps|>"] + 1 + TIMESTAMPS,
+        num_mel_bins=checkpoint.mels, d_model=checkpoint.d_model,
         encoder_layers=checkpoint.encoder_layers, decoder_layers=checkpoint.decoder_layers,
         encoder_attention_heads=checkpoint.heads, decoder_attention_heads=checkpoint.heads,
         encoder_ffn_dim=checkpoint.ffn, decoder_ffn_dim=checkpoint.ffn,
@@ -257,9 +258,10 @@ def log_mel(samples, mels, positions):
     return features.input_features[0]
 
 
-def save(path, values, **about):
+def save(path, values, about):
+    """One line of metadata, for several would be written in any order."""
     arrays = {name: value.contiguous().numpy() for name, value in values.items()}
-    save_file(arrays, path, metadata={name: str(value) for name, value in about.items()})
+    save_file(arrays, path, metadata={"about": about})
 
 
 @torch.no_grad()
@@ -286,7 +288,7 @@ def make(checkpoint, samples, output):
     model.to(checkpoint.dtype).save_pretrained(folder, max_shard_size=checkpoint.shard)
     write_json(folder / "generation_config.json", generation_config(checkpoint, ids))
     extractor(checkpoint.mels, checkpoint.positions).save_pretrained(folder)
-    save(folder / "expected.safetensors", values, seed=seed, audio="speech.wav")
+    save(folder / "expected.safetensors", values, f"speech.wav, seed {seed}")
 
 
 def main():
@@ -303,7 +305,7 @@ def main():
     save(arguments.output / "features.safetensors",
          {"mel80": log_mel(samples, 80, 1500)[:, frames],
           "mel128": log_mel(samples, 128, 1500)[:, frames], "frames": frames},
-         audio="speech.wav")
+         "speech.wav")
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ def main():
         print(f"{clip}:{text}")
         if words(text) != words(said):
             raise SystemExit(f"{clip}: the words are not those of {clip}.txt: {said}")
-        save(arguments.output / f"{clip}.safetensors", values, audio=f"{clip}.wav", text=text)
+        save(arguments.output / f"{clip}.safetensors", values, f"{clip}.wav:{text}")
 
 
 if __name__ == "__main__":
