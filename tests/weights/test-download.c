@@ -22,16 +22,21 @@ static char store[256]; /* of the running test; empty at its start */
 /* --- The model ---------------------------------------------------------------------- */
 
 static asr_catalogue_file files[2];
+static char config_name[] = "config.json";
+static char weights_name[] = "model.safetensors";
+static char repository[] = "owner/model";
 
 /* A model of its own for each test, because the server counts by name. */
 static asr_catalogue_model make_model(const char *name)
 {
-    files[0] = (asr_catalogue_file){.name = "config.json", .size = -1};
-    files[1] = (asr_catalogue_file){.name = "model.safetensors", .size = -1};
+    static char own_name[64];
+    snprintf(own_name, sizeof own_name, "%s", name);
+    files[0] = (asr_catalogue_file){.name = config_name, .size = -1};
+    files[1] = (asr_catalogue_file){.name = weights_name, .size = -1};
     return (asr_catalogue_model){
-        .name = (char *)name,
-        .repository = "owner/model",
-        .revision = (char *)name,
+        .name = own_name,
+        .repository = repository,
+        .revision = own_name,
         .files = files,
         .file_count = 2,
     };
