@@ -116,16 +116,22 @@ static int open_format(ffmpeg_decoder *decoder)
     return status < 0 ? status : 0;
 }
 
-/* Finds the stream, and has the demuxer leave out the others. */
+/* Finds the stream, and has the demuxer leave out the others. A stream of sound that
+ * lacks a rate or channels is damage, not silence. */
 static int choose_stream(ffmpeg_decoder *decoder, const AVCodec **codec)
 {
     AVFormatContext *format = decoder->format;
-    decoder->stream = av_find_best_stream(format, AVMEDIA_TYPE_AUDIO, -1, -1, codec, 0);
+    int status = av_find_best_stream(format, AVMEDIA_TYPE_AUDIO, -1, -1, codec, 0);
+    decoder->stream = status;
     for (unsigned i = 0; i < format->nb_streams; i++) {
+        AVStream *stream = format->streams[i];
+        bool sound = stream->codecpar->codec_type == AVMEDIA_TYPE_AUDIO;
+        if (status == AVERROR_STREAM_NOT_FOUND && sound)
+            status = AVERROR_INVALIDDATA;
         if ((int)i != decoder->stream)
-            format->streams[i]->discard = AVDISCARD_ALL;
+            stream->discard = AVDISCARD_ALL;
     }
-    return decoder->stream;
+    return status;
 }
 
 static int open_codec(ffmpeg_decoder *decoder, const AVCodec *codec)
@@ -351,6 +357,14 @@ static bool check_header(const ffmpeg_decoder *decoder, asr_error *error)
                              channels ? channels : 1, error);
 }
 
+/* Decodes the first frame, which tells the sample rate. */
+static int start(ffmpeg_decoder *decoder)
+{
+    decoder->base.duration = stated_duration(decoder);
+    int status = next_frame(decoder);
+    return status == AVERROR_EOF ? 0 : status;
+}
+
 asr_decoder *asr_ffmpeg_open(asr_source *source, asr_error *error)
 {
     ffmpeg_decoder *decoder = calloc(1, sizeof(*decoder));
@@ -370,11 +384,9 @@ asr_decoder *asr_ffmpeg_open(asr_source *source, asr_error *error)
         goto fail;
     if (status >= 0)
         status = open_codec(decoder, codec);
-    if (status >= 0) {
-        decoder->base.duration = stated_duration(decoder);
-        status = next_frame(decoder);
-    }
-    if (status >= 0 || status == AVERROR_EOF)
+    if (status >= 0)
+        status = start(decoder);
+    if (status >= 0)
         return &decoder->base;
     fail_content(source, status, error);
 

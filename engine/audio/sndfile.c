@@ -1,6 +1,7 @@
 /* Decoding by libsndfile: WAV, AIFF, FLAC, CAF, AU and the other formats it knows. */
 #include <sndfile.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "audio/decoder.h"
 #include "audio/mix.h"
@@ -66,18 +67,21 @@ static const asr_decoder_class sndfile_class = {
     .destroy = sndfile_destroy,
 };
 
-/* libsndfile guesses the length of MPEG audio without a Xing header from its first
- * frames, and of Ogg files takes the first of several streams only; both lose speech, so
- * they are left to FFmpeg. */
-static bool reads_to_the_end(const SF_INFO *info)
+/* MPEG audio (a frame's sync word, or a tag before it) and Ogg are left to FFmpeg:
+ * libsndfile guesses the length of an MP3 without a Xing header from its first frames, of
+ * chained Ogg streams reads the first only, and lets its MP3 decoder print warnings. */
+static bool is_better_left(asr_source *source)
 {
-    int container = info->format & SF_FORMAT_TYPEMASK;
-    return container != SF_FORMAT_MPEG && container != SF_FORMAT_OGG;
+    uint8_t magic[4] = {0};
+    bool read = asr_source_read(source, magic, sizeof(magic)) == sizeof(magic);
+    asr_source_seek(source, 0, SEEK_SET);
+    return !read || memcmp(magic, "OggS", 4) == 0 || memcmp(magic, "ID3", 3) == 0 ||
+           (magic[0] == 0xFF && (magic[1] & 0xE0) == 0xE0);
 }
 
 asr_decoder *asr_sndfile_open(asr_source *source, asr_error *error)
 {
-    if (source->size < 0)
+    if (source->size < 0 || is_better_left(source))
         return NULL;
     sndfile_decoder *decoder = calloc(1, sizeof(*decoder));
     if (!decoder)
@@ -87,7 +91,7 @@ asr_decoder *asr_sndfile_open(asr_source *source, asr_error *error)
         .get_filelen = on_length, .seek = on_seek, .read = on_read, .tell = on_tell};
     SF_INFO info = {0};
     decoder->file = sf_open_virtual(&io, SFM_READ, &info, source);
-    if (!decoder->file || !reads_to_the_end(&info) ||
+    if (!decoder->file ||
         !asr_decoder_check(source, info.samplerate, info.channels, error))
         goto fail;
     decoder->channels = info.channels;
