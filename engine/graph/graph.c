@@ -37,6 +37,9 @@ size_t asr_dtype_size(asr_dtype dtype)
     return 0;
 }
 
+/* What a builder's caller must see to; of the spare node nothing can be expected. */
+#define REQUIRE(graph, condition) assert((graph)->out_of_memory || (condition))
+
 asr_graph *asr_graph_create(void)
 {
     asr_graph *graph = calloc(1, sizeof(*graph));
@@ -70,7 +73,7 @@ static bool reserve_node(asr_graph *graph)
 /* A new node for op with result [rows, cols] f32; the spare one when memory is out. */
 static asr_tensor *add_node(asr_graph *graph, asr_op op, int rows, int cols)
 {
-    assert(rows > 0 && cols > 0);
+    REQUIRE(graph, rows > 0 && cols > 0);
     asr_tensor *t = NULL;
     if (!graph->out_of_memory && reserve_node(graph))
         t = calloc(1, sizeof(*t));
@@ -108,7 +111,7 @@ asr_tensor *asr_graph_leaf(asr_graph *graph, asr_buffer *buffer)
 
 asr_tensor *asr_graph_columns(asr_graph *graph, asr_tensor *x, int first, int count)
 {
-    assert(x->op != ASR_OP_LEAF && first >= 0 && first + count <= x->cols);
+    REQUIRE(graph, x->op != ASR_OP_LEAF && first >= 0 && first + count <= x->cols);
     asr_tensor *t = add_node(graph, ASR_OP_COLUMNS, x->rows, count);
     t->view_of = x->view_of ? x->view_of : x;
     t->first_col = x->first_col + first;
@@ -119,9 +122,10 @@ asr_tensor *asr_graph_columns(asr_graph *graph, asr_tensor *x, int first, int co
 asr_tensor *asr_graph_linear(asr_graph *graph, asr_tensor *x, asr_tensor *weight,
                              asr_tensor *bias, asr_activation act, asr_tensor *residual)
 {
-    assert(weight->op == ASR_OP_LEAF && weight->cols == x->cols);
-    assert(!bias || is_vector(bias, weight->rows));
-    assert(!residual || (residual->rows == x->rows && residual->cols == weight->rows));
+    REQUIRE(graph, weight->op == ASR_OP_LEAF && weight->cols == x->cols);
+    REQUIRE(graph, !bias || is_vector(bias, weight->rows));
+    REQUIRE(graph,
+            !residual || (residual->rows == x->rows && residual->cols == weight->rows));
     asr_tensor *t = add_node(graph, ASR_OP_LINEAR, x->rows, weight->rows);
     t->src[0] = x;
     t->src[1] = weight;
@@ -135,10 +139,10 @@ asr_tensor *asr_graph_conv1d(asr_graph *graph, asr_tensor *x, asr_tensor *weight
                              asr_tensor *bias, int kernel, int stride, int pad,
                              asr_activation act)
 {
-    assert(weight->op == ASR_OP_LEAF && weight->cols == kernel * x->cols);
-    assert(!bias || is_vector(bias, weight->rows));
-    assert(kernel > 0 && stride > 0 && pad >= 0 && pad < kernel);
-    assert(x->rows + 2 * pad >= kernel && x->row_stride == x->cols);
+    REQUIRE(graph, weight->op == ASR_OP_LEAF && weight->cols == kernel * x->cols);
+    REQUIRE(graph, !bias || is_vector(bias, weight->rows));
+    REQUIRE(graph, kernel > 0 && stride > 0 && pad >= 0 && pad < kernel);
+    REQUIRE(graph, x->rows + 2 * pad >= kernel && x->row_stride == x->cols);
     int rows = (x->rows + 2 * pad - kernel) / stride + 1;
     asr_tensor *t = add_node(graph, ASR_OP_CONV1D, rows, weight->rows);
     t->src[0] = x;
@@ -154,7 +158,7 @@ asr_tensor *asr_graph_conv1d(asr_graph *graph, asr_tensor *x, asr_tensor *weight
 asr_tensor *asr_graph_layer_norm(asr_graph *graph, asr_tensor *x, asr_tensor *gain,
                                  asr_tensor *bias, float eps)
 {
-    assert(is_vector(gain, x->cols) && is_vector(bias, x->cols));
+    REQUIRE(graph, is_vector(gain, x->cols) && is_vector(bias, x->cols));
     asr_tensor *t = add_node(graph, ASR_OP_LAYER_NORM, x->rows, x->cols);
     t->src[0] = x;
     t->src[1] = gain;
@@ -165,8 +169,8 @@ asr_tensor *asr_graph_layer_norm(asr_graph *graph, asr_tensor *x, asr_tensor *ga
 
 asr_tensor *asr_graph_add(asr_graph *graph, asr_tensor *a, asr_tensor *b)
 {
-    assert(b->cols == a->cols);
-    assert(b->rows == a->rows || (is_leaf(b, ASR_F32) && b->rows > a->rows));
+    REQUIRE(graph, b->cols == a->cols);
+    REQUIRE(graph, b->rows == a->rows || (is_leaf(b, ASR_F32) && b->rows > a->rows));
     asr_tensor *t = add_node(graph, ASR_OP_ADD, a->rows, a->cols);
     t->src[0] = a;
     t->src[1] = b;
@@ -175,8 +179,8 @@ asr_tensor *asr_graph_add(asr_graph *graph, asr_tensor *a, asr_tensor *b)
 
 asr_tensor *asr_graph_rows(asr_graph *graph, asr_tensor *table, asr_tensor *index)
 {
-    assert(table->op == ASR_OP_LEAF && table->dtype != ASR_I32);
-    assert(is_leaf(index, ASR_I32) && index->cols == 1);
+    REQUIRE(graph, table->op == ASR_OP_LEAF && table->dtype != ASR_I32);
+    REQUIRE(graph, is_leaf(index, ASR_I32) && index->cols == 1);
     asr_tensor *t = add_node(graph, ASR_OP_ROWS, index->rows, table->cols);
     t->src[0] = table;
     t->src[1] = index;
@@ -185,21 +189,22 @@ asr_tensor *asr_graph_rows(asr_graph *graph, asr_tensor *table, asr_tensor *inde
 
 void asr_graph_store(asr_graph *graph, asr_tensor *x, asr_tensor *leaf, asr_tensor *slot)
 {
-    assert(is_leaf(leaf, ASR_F32) || is_leaf(leaf, ASR_F16));
-    assert(leaf->cols == x->cols && (slot || leaf->rows >= x->rows));
-    assert(!slot || (is_leaf(slot, ASR_I32) && slot->rows == x->rows));
+    REQUIRE(graph, is_leaf(leaf, ASR_F32) || is_leaf(leaf, ASR_F16));
+    REQUIRE(graph, leaf->cols == x->cols && (slot || leaf->rows >= x->rows));
+    REQUIRE(graph, !slot || (is_leaf(slot, ASR_I32) && slot->rows == x->rows));
     asr_tensor *t = add_node(graph, ASR_OP_STORE, x->rows, x->cols);
     t->src[0] = x;
     t->src[1] = leaf;
     t->src[2] = slot;
 }
 
-static void set_heads(asr_tensor *t, int n_heads, int n_kv_heads, float scale)
+static void set_heads(const asr_graph *graph, asr_tensor *t, int n_heads, int n_kv_heads,
+                      float scale)
 {
     const asr_tensor *q = t->src[0], *k = t->src[1];
-    assert(n_heads > 0 && n_kv_heads > 0 && n_heads % n_kv_heads == 0);
-    assert(q->cols % n_heads == 0 && k->cols == q->cols / n_heads * n_kv_heads);
-    (void)q, (void)k;
+    REQUIRE(graph, n_heads > 0 && n_kv_heads > 0 && n_heads % n_kv_heads == 0);
+    REQUIRE(graph, q->cols % n_heads == 0 && k->cols == q->cols / n_heads * n_kv_heads);
+    (void)graph, (void)q, (void)k;
     t->n_heads = n_heads;
     t->n_kv_heads = n_kv_heads;
     t->scale = scale;
@@ -208,12 +213,12 @@ static void set_heads(asr_tensor *t, int n_heads, int n_kv_heads, float scale)
 asr_tensor *asr_graph_attention(asr_graph *graph, asr_tensor *q, asr_tensor *k,
                                 asr_tensor *v, int n_heads, int n_kv_heads, float scale)
 {
-    assert(k->rows == v->rows && k->cols == v->cols);
+    REQUIRE(graph, k->rows == v->rows && k->cols == v->cols);
     asr_tensor *t = add_node(graph, ASR_OP_ATTENTION, q->rows, q->cols);
     t->src[0] = q;
     t->src[1] = k;
     t->src[2] = v;
-    set_heads(t, n_heads, n_kv_heads, scale);
+    set_heads(graph, t, n_heads, n_kv_heads, scale);
     return t;
 }
 
@@ -222,16 +227,17 @@ asr_tensor *asr_graph_attention_cached(asr_graph *graph, asr_tensor *q, asr_tens
                                        asr_tensor *length, int n_heads, int n_kv_heads,
                                        float scale)
 {
-    assert(k->op == ASR_OP_LEAF && v->op == ASR_OP_LEAF && k->rows == v->rows);
-    assert(is_leaf(table, ASR_I32) && table->rows == q->rows);
-    assert(is_leaf(length, ASR_I32) && length->rows == q->rows && length->cols == 1);
+    REQUIRE(graph, k->op == ASR_OP_LEAF && v->op == ASR_OP_LEAF && k->rows == v->rows);
+    REQUIRE(graph, is_leaf(table, ASR_I32) && table->rows == q->rows);
+    REQUIRE(graph,
+            is_leaf(length, ASR_I32) && length->rows == q->rows && length->cols == 1);
     asr_tensor *t = add_node(graph, ASR_OP_ATTENTION_CACHED, q->rows, q->cols);
     t->src[0] = q;
     t->src[1] = k;
     t->src[2] = v;
     t->src[3] = table;
     t->src[4] = length;
-    set_heads(t, n_heads, n_kv_heads, scale);
+    set_heads(graph, t, n_heads, n_kv_heads, scale);
     return t;
 }
 
@@ -239,25 +245,25 @@ asr_tensor *asr_graph_attention_weights(asr_graph *graph, asr_tensor *q, asr_ten
                                         asr_tensor *heads, int n_heads, int n_kv_heads,
                                         float scale)
 {
-    assert(is_leaf(heads, ASR_I32) && heads->cols == 1);
+    REQUIRE(graph, is_leaf(heads, ASR_I32) && heads->cols == 1);
     asr_tensor *t =
         add_node(graph, ASR_OP_ATTENTION_WEIGHTS, heads->rows * q->rows, k->rows);
     t->src[0] = q;
     t->src[1] = k;
     t->src[2] = heads;
-    set_heads(t, n_heads, n_kv_heads, scale);
+    set_heads(graph, t, n_heads, n_kv_heads, scale);
     return t;
 }
 
 void asr_graph_pick(asr_graph *graph, asr_tensor *logits, asr_tensor *mask,
                     asr_tensor *rules, asr_tensor *ids, asr_tensor *scores)
 {
-    assert(is_leaf(mask, ASR_F32) && mask->cols == logits->cols);
-    assert(is_leaf(rules, ASR_I32) && rules->cols == ASR_RULE_COUNT);
-    assert(rules->rows == logits->rows && ids->rows == logits->rows);
-    assert(is_leaf(ids, ASR_I32) && ids->cols <= ASR_PICK_MAX);
-    assert(is_leaf(scores, ASR_F32) && scores->rows == ids->rows &&
-           scores->cols == ids->cols);
+    REQUIRE(graph, is_leaf(mask, ASR_F32) && mask->cols == logits->cols);
+    REQUIRE(graph, is_leaf(rules, ASR_I32) && rules->cols == ASR_RULE_COUNT);
+    REQUIRE(graph, rules->rows == logits->rows && ids->rows == logits->rows);
+    REQUIRE(graph, is_leaf(ids, ASR_I32) && ids->cols <= ASR_PICK_MAX);
+    REQUIRE(graph, is_leaf(scores, ASR_F32) && scores->rows == ids->rows &&
+                       scores->cols == ids->cols);
     asr_tensor *t = add_node(graph, ASR_OP_PICK, logits->rows, ids->cols);
     t->src[0] = logits;
     t->src[1] = mask;

@@ -95,6 +95,60 @@ TEST(no_graph_is_no_memory)
     asr_graph_destroy(&none);
 }
 
+/* The linker sends the engine's allocations here (meson.build), where one can fail. */
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+
+static int allocations_left = -1; /* below 0: any number */
+
+static bool may_allocate(void)
+{
+    if (allocations_left > 0)
+        allocations_left--;
+    return allocations_left != 0;
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return may_allocate() ? __real_calloc(count, size) : NULL;
+}
+
+void *__wrap_realloc(void *memory, size_t size)
+{
+    return may_allocate() ? __real_realloc(memory, size) : NULL;
+}
+
+/* Whichever allocation fails, building goes on with sources of any shape, and the end
+ * reports it. */
+TEST(lack_of_memory_is_reported_once_at_the_end)
+{
+    bool finished = false;
+    for (int n = 1; !finished && n < 40; n++) {
+        workbench w = workbench_open();
+        static float gain[24];
+        asr_buffer *input = workbench_buffer(&w, ASR_F32, 5, 24, NULL);
+        asr_buffer *vector = workbench_buffer(&w, ASR_F32, 1, 24, gain);
+        asr_buffer *scores = workbench_buffer(&w, ASR_F32, 5, 1, NULL);
+        allocations_left = n;
+        asr_tensor *x = asr_graph_leaf(w.graph, input);
+        asr_tensor *ones = asr_graph_leaf(w.graph, vector);
+        asr_tensor *y = asr_graph_layer_norm(w.graph, x, ones, ones, 1e-5f);
+        asr_tensor *half = asr_graph_columns(w.graph, y, 12, 12);
+        asr_graph_attention(w.graph, half, half, half, 4, 4, 1);
+        asr_tensor *one = asr_graph_linear(w.graph, y, ones, NULL, ASR_ACT_NONE, NULL);
+        asr_graph_add(w.graph, one, one);
+        y = asr_graph_conv1d(w.graph, y, ones, NULL, 1, 1, 0, ASR_ACT_NONE);
+        asr_graph_store(w.graph, y, asr_graph_leaf(w.graph, scores), NULL);
+        finished = asr_graph_finish(w.graph, &w.error);
+        allocations_left = -1;
+        EXPECT(finished || strstr(w.error.message, "memory"));
+        workbench_close(&w);
+    }
+    EXPECT(finished);
+}
+
 static uint32_t state;
 
 static int draw(int n)
@@ -221,6 +275,7 @@ int main(void)
     RUN(a_chain_reuses_its_room);
     RUN(leaves_views_and_outputs_take_no_room);
     RUN(no_graph_is_no_memory);
+    RUN(lack_of_memory_is_reported_once_at_the_end);
     RUN(values_needed_together_never_overlap);
     return test_end();
 }
