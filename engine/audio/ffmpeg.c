@@ -20,7 +20,8 @@ enum {
 };
 
 static const double max_duration = 30 * 24 * 3600.0; /* beyond, the header is damaged */
-static const double min_hole = 0.1; /* seconds; timestamps are no more exact than this */
+static const double min_hole = 0.1;  /* seconds; timestamps are no more exact than this */
+static const double max_hole = 3600; /* beyond, the clock was set anew */
 
 typedef struct ffmpeg_decoder {
     asr_decoder base;
@@ -250,7 +251,7 @@ static uint64_t silence_before(const ffmpeg_decoder *decoder, const AVFrame *fra
         return 0;
     double time = stream_time(decoder, frame->best_effort_timestamp);
     double hole = time - (double)decoder->position / decoder->base.sample_rate;
-    if (hole < min_hole || time > decoder->base.duration)
+    if (hole < min_hole || hole > max_hole || time > decoder->base.duration)
         return 0;
     return (uint64_t)(hole * decoder->base.sample_rate);
 }

@@ -25,15 +25,19 @@ struct asr_audio_file {
     bool ended; /* the decoder has no more */
 };
 
+static bool fail_read(const asr_source *source, asr_error *error)
+{
+    return asr_fail(error, "%s cannot be read any further (%s); check the disk it is on.",
+                    source->path, strerror(source->failure));
+}
+
 static bool refill(asr_audio_file *file, asr_error *error)
 {
     ptrdiff_t n = file->decoder->class->read(file->decoder, file->block, BLOCK, error);
     if (n < 0)
         return false;
     if (n == 0 && file->source->failure)
-        return asr_fail(error,
-                        "%s cannot be read any further (%s); check the disk it is on.",
-                        file->source->path, strerror(file->source->failure));
+        return fail_read(file->source, error);
     file->start = 0;
     file->end = (size_t)n;
     file->ended = n == 0;
@@ -55,7 +59,7 @@ static bool try_decoder(asr_audio_file *file,
     file->source->failure = 0;
     file->decoder = open(file->source, error);
     if (!file->decoder)
-        return false;
+        return file->source->failure ? fail_read(file->source, error) : false;
     if (refill(file, error) && file->end > 0)
         return true;
     if (file->ended)

@@ -203,6 +203,24 @@ TEST(cut_short_gives_what_is_there)
     }
 }
 
+/* The descriptor that the file has opened is made one that cannot be read. */
+TEST(failing_disk_is_told_from_the_end)
+{
+    static float samples[RATE * 10];
+    const char *path = input_sound("disk.wav", WAV, RATE, 1, samples, RATE * 10);
+    int next = dup(STDIN_FILENO), unreadable = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    REQUIRE(next >= 0 && unreadable >= 0);
+    close(next);
+    asr_audio_file *file = asr_audio_file_open(path, RATE, NULL);
+    REQUIRE(file);
+    REQUIRE(dup2(unreadable, next) == next);
+    asr_error error = {0};
+    EXPECT_INT(asr_audio_file_read(file, samples, RATE * 10, &error), -1);
+    EXPECT(strstr(error.message, "check the disk") && strstr(error.message, path));
+    asr_audio_file_destroy(&file);
+    close(unreadable);
+}
+
 TEST(memory_does_not_grow)
 {
     enum { SECONDS = 1800 };
@@ -296,6 +314,7 @@ int main(void)
     RUN(name_does_not_matter);
     RUN(a_pipe_is_read);
     RUN(cut_short_gives_what_is_there);
+    RUN(failing_disk_is_told_from_the_end);
     RUN(memory_does_not_grow);
     RUN(refuses_what_is_no_file);
     RUN(refuses_what_may_not_be_read);
