@@ -142,13 +142,32 @@ static void search_rule(void *user, const int *tokens, int n, int32_t *rule)
     asr_whisper_rule(u->config, u->timestamps, tokens, n, rule);
 }
 
+char *asr_whisper_text(const asr_whisper *whisper, const int *tokens, int n,
+                       size_t *length, asr_error *error)
+{
+    int first_timestamp = asr_whisper_get_config(whisper)->tokens.first_timestamp;
+    size_t n_kept = 0;
+    int *kept = malloc(((size_t)n + 1) * sizeof(*kept));
+    if (!kept) {
+        asr_fail_memory(error);
+        return NULL;
+    }
+    /* Published tokenizers that list the timestamps do not call them special. */
+    for (int i = 0; i < n; i++)
+        if (tokens[i] < first_timestamp)
+            kept[n_kept++] = tokens[i];
+    char *text = asr_tokenizer_decode(asr_whisper_get_tokenizer(whisper), kept, n_kept,
+                                      true, length, error);
+    free(kept);
+    return text;
+}
+
 /* Bytes of text per byte after deflate; 0 for no text. */
 static bool compression_of(const asr_whisper *whisper, const int *tokens, int n,
                            double *ratio, asr_error *error)
 {
     size_t length;
-    char *text = asr_tokenizer_decode(asr_whisper_get_tokenizer(whisper), tokens,
-                                      (size_t)n, true, &length, error);
+    char *text = asr_whisper_text(whisper, tokens, n, &length, error);
     if (!text)
         return false;
     uLongf packed = compressBound(length);

@@ -35,6 +35,11 @@ bool asr_whisper_decode(asr_whisper *whisper, const asr_whisper_decode_params *p
                         asr_whisper_result *result, asr_error *error);
 void asr_whisper_result_clear(asr_whisper_result *result);
 
+/* The text that tokens spell, without timestamps and special tokens: NUL-terminated
+ * UTF-8 of `length` bytes, owned by the caller (free). NULL when memory is short. */
+char *asr_whisper_text(const asr_whisper *whisper, const int *tokens, int n,
+                       size_t *length, asr_error *error);
+
 /* The rule for what may follow `tokens`, the n tokens of a window so far, as published
  * with Whisper: timestamps come in pairs, never decrease, the first is early, and one is
  * taken when all together are more probable than any text. */

@@ -10,6 +10,8 @@
 #include "text/language.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -233,7 +235,8 @@ static int cut_pieces(const recording *r, const asr_whisper_result *result, piec
     return 1;
 }
 
-/* The text tokens of a result with their scores, and where each came from. */
+/* The text tokens of a result with their scores, and where each came from. A model may
+ * say a special token, such as that of a language, which is no text either. */
 typedef struct text_tokens {
     int *tokens;
     float *scores;
@@ -250,8 +253,10 @@ static bool collect_text(const recording *r, const asr_whisper_result *result, i
     text->origin = malloc(room * sizeof(*text->origin));
     if (!text->tokens || !text->scores || !text->origin)
         return asr_fail_memory(error);
+    const asr_tokenizer *tokenizer = asr_whisper_get_tokenizer(r->whisper);
     for (int i = 0; i < end; i++)
-        if (!is_timestamp(r, result->tokens[i])) {
+        if (!is_timestamp(r, result->tokens[i]) &&
+            !asr_tokenizer_is_special(tokenizer, result->tokens[i])) {
             text->tokens[text->n] = result->tokens[i];
             text->scores[text->n] = result->scores[i];
             text->origin[text->n++] = i;
@@ -286,10 +291,10 @@ static bool add_piece(recording *r, const asr_whisper_result *result, const piec
                       const asr_word_list *words, const text_tokens *text,
                       asr_error *error)
 {
-    size_t first = 0, end, n_tokens = (size_t)(p->end - p->first);
+    size_t first = 0, end;
+    int n_tokens = p->end - p->first;
     char *spelled =
-        asr_tokenizer_decode(asr_whisper_get_tokenizer(r->whisper),
-                             result->tokens + p->first, n_tokens, true, NULL, error);
+        asr_whisper_text(r->whisper, result->tokens + p->first, n_tokens, NULL, error);
     if (!spelled)
         return false;
     while (first < words->n && text->origin[words->first_token[first]] < p->first)
@@ -298,11 +303,11 @@ static bool add_piece(recording *r, const asr_whisper_result *result, const piec
     while (end < words->n && text->origin[words->first_token[end]] < p->end)
         end++;
     asr_segment segment = {
-        .start = r->offset + p->start_time,
+        .start = r->offset + fmin(p->start_time, window_seconds(r)),
         .end = r->offset + fmin(p->end_time, window_seconds(r)),
         .text = spelled,
         .tokens = result->tokens + p->first,
-        .n_tokens = n_tokens,
+        .n_tokens = (size_t)n_tokens,
         .words = words->words + first,
         .n_words = end - first,
     };
