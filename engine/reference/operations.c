@@ -47,6 +47,12 @@ int32_t reference_load_int(const reference_operand *x, int row, int col)
     return ((const int32_t *)x->data)[(size_t)row * (size_t)x->row_stride + (size_t)col];
 }
 
+/* Without the scale. */
+static int load_int8(const reference_operand *x, int row, int col)
+{
+    return ((const int8_t *)x->data)[(size_t)row * (size_t)x->row_stride + (size_t)col];
+}
+
 static void store(const reference_operand *x, int row, int col, float value)
 {
     size_t i = (size_t)row * (size_t)x->row_stride + (size_t)col;
@@ -77,34 +83,39 @@ float asr_reference_activate(asr_activation act, double x)
     return (float)x;
 }
 
-/* One row of x for a matrix product: `count` values from row `row`, column `col` of x
- * read as one long line, zero outside it (which is how a convolution pads). */
+/* Value i of x, read as one long line from row first_row on; zero outside x, which is how
+ * a convolution pads. */
 static float patch_value(const reference_operand *x, int first_row, int i)
 {
     int row = first_row + i / x->cols;
     return row < 0 || row >= x->rows ? 0 : reference_load(x, row, i % x->cols);
 }
 
-/* Σ x·w over a patch of x and row n of w; with i8 weights x is quantised first. */
-static double dot(const reference_operand *x, int first_row, const reference_operand *w,
-                  int n)
+/* What row n of w is multiplied with: the values, or for i8 weights their multiples of
+ * the step that is returned. */
+static double load_patch(const reference_operand *x, int first_row,
+                         const reference_operand *w, double *patch)
+{
+    double max = 0;
+    for (int i = 0; i < w->cols; i++) {
+        patch[i] = patch_value(x, first_row, i);
+        max = fmax(max, fabs(patch[i]));
+    }
+    if (w->dtype != ASR_I8)
+        return 1;
+    for (int i = 0; i < w->cols && max > 0; i++)
+        patch[i] = nearbyint(patch[i] * (127.0 / max));
+    return max / 127.0;
+}
+
+/* Σ patch·w over row n of w. */
+static double dot(const double *patch, const reference_operand *w, int n)
 {
     double sum = 0;
-    if (w->dtype != ASR_I8) {
-        for (int i = 0; i < w->cols; i++)
-            sum += (double)patch_value(x, first_row, i) * reference_load(w, n, i);
-        return sum;
-    }
-    float max = 0;
     for (int i = 0; i < w->cols; i++)
-        max = fmaxf(max, fabsf(patch_value(x, first_row, i)));
-    if (max == 0)
-        return 0;
-    double inverse = 127.0 / max; /* in f32 infinite where max is denormal */
-    for (int i = 0; i < w->cols; i++)
-        sum += nearbyint(patch_value(x, first_row, i) * inverse) *
-               ((const int8_t *)w->data)[(size_t)n * (size_t)w->cols + (size_t)i];
-    return sum * ((double)max / 127.0) * w->scales[n];
+        sum += patch[i] *
+               (w->dtype == ASR_I8 ? load_int8(w, n, i) : reference_load(w, n, i));
+    return w->dtype == ASR_I8 ? sum * w->scales[n] : sum;
 }
 
 /* LINEAR and CONV1D: a linear layer is a convolution with one tap. */
@@ -116,13 +127,19 @@ static void run_linear(const asr_tensor *t, char *arena)
     reference_operand residual = reference_operand_of(t->src[3], arena);
     reference_operand out = reference_operand_of(t, arena);
     int stride = t->op == ASR_OP_CONV1D ? t->stride : 1;
-    for (int r = 0; r < t->rows; r++)
+    double *patch = malloc((size_t)w.cols * sizeof(*patch));
+    if (!patch)
+        abort();
+    for (int r = 0; r < t->rows; r++) {
+        double step = load_patch(&x, r * stride - t->pad, &w, patch);
         for (int n = 0; n < t->cols; n++) {
-            double sum = dot(&x, r * stride - t->pad, &w, n);
+            double sum = dot(patch, &w, n) * step;
             sum += bias.data ? reference_load(&bias, 0, n) : 0;
             float y = asr_reference_activate(t->act, sum);
             store(&out, r, n, y + (residual.data ? reference_load(&residual, r, n) : 0));
         }
+    }
+    free(patch);
 }
 
 static void run_layer_norm(const asr_tensor *t, char *arena)

@@ -145,21 +145,54 @@ static void run_functions(const options *o, const device *d, asr_backend *refere
         }
 }
 
-static void run_device(const options *o, const device *d, asr_backend *reference)
+static void report(const device *d, const char *what, bool failed, const char *skipped)
+{
+    char title[128];
+    snprintf(title, sizeof(title), "%.31s %s", d->name, what);
+    test_case_failed = failed;
+    test_skip_reason = skipped;
+    test_report(title);
+    test_skip_reason = NULL;
+}
+
+/* Unwatched where there is no validation layer. NULL after a report. */
+static asr_backend *open_device(const options *o, device *d)
 {
     asr_error error = {""};
-    asr_backend *tested = d->open(d, &error);
-    if (tested && !o->list)
-        printf("# %s: %s\n", d->name, asr_backend_description(tested));
-    if (tested) {
-        run_functions(o, d, reference, tested);
-    } else {
-        test_case_failed = false;
-        test_skip_reason = error.message;
-        test_report(d->name);
-        test_skip_reason = NULL;
+    asr_backend *backend = d->open(d, &error);
+    if (!backend && d->validation) {
+        report(d, "validation", false, error.message);
+        d->validation = NULL;
+        backend = d->open(d, &error);
     }
+    if (backend && !o->list)
+        printf("# %s: %s\n", d->name, asr_backend_description(backend));
+    if (!backend) {
+        printf("# %s\n", error.message);
+        report(d, "opening", !d->may_be_absent, error.message);
+    }
+    return backend;
+}
+
+static void run_device(const options *o, device *d, asr_backend *reference)
+{
+    asr_backend *tested = open_device(o, d);
+    if (!tested)
+        return;
+    run_functions(o, d, reference, tested);
     asr_backend_destroy(&tested);
+    if (!d->validation || o->list)
+        return;
+    if (d->validation->n_messages)
+        printf("# %d messages, the first: %s\n", d->validation->n_messages,
+               d->validation->first);
+    report(d, "validation", d->validation->n_messages > 0, NULL);
+    *d->validation = (asr_vulkan_validation){0};
+}
+
+static bool is_wanted(const options *o, const device *d)
+{
+    return o->device ? matches(o->device, d->name) : !(o->bench && d->for_tests);
 }
 
 static void print_heading(options *o)
@@ -192,9 +225,11 @@ int main(int argc, char **argv)
     asr_error error;
     asr_backend *reference = asr_reference_create(&error);
     device devices[DEVICE_MOST];
-    int n = reference ? device_list(devices) : 0;
+    asr_vulkan_validation validation = {0};
+    bool watched = !o.bench && !o.list;
+    int n = reference ? device_list(devices, watched ? &validation : NULL) : 0;
     for (int i = 0; i < n; i++)
-        if (matches(o.device, devices[i].name))
+        if (is_wanted(&o, &devices[i]))
             run_device(&o, &devices[i], reference);
     asr_backend_destroy(&reference);
     return o.bench || o.list ? EXIT_SUCCESS : test_end();
