@@ -48,7 +48,7 @@ char *asr_textfile_read(const char *path, size_t max_bytes, size_t *length,
                         asr_error *error)
 {
     char *data = NULL;
-    size_t size;
+    size_t size = 0;
     /* O_NONBLOCK: opening a FIFO must fail the check below, not wait for a writer. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
