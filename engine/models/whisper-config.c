@@ -14,6 +14,10 @@
 
 #define MAX_TIMESTAMPS 1501
 #define MAX_SUPPRESSED 4096
+/* A second, as published with Whisper. */
+#define DEFAULT_MAX_INITIAL_TIMESTAMP 50
+/* OpenAI's English-only models, where nothing says that they are, by their size. */
+#define ENGLISH_VOCABULARY 51864
 
 static char *path_of(const char *directory, const char *name, asr_error *error)
 {
@@ -54,6 +58,10 @@ static bool read_dimensions(asr_whisper_config *c, const asr_json *json, asr_err
     return true;
 }
 
+#define TOKENIZER_MISFIT                                                                 \
+    "The tokenizer in %s is not Whisper's, or does not fit its config.json; download "   \
+    "the model again."
+
 static int first_of(const asr_tokenizer *tokenizer, const char *a, const char *b)
 {
     int id = asr_tokenizer_id(tokenizer, a);
@@ -92,20 +100,37 @@ static bool read_tokens(asr_whisper_config *c, const asr_tokenizer *tokenizer,
         t->start >= t->first_timestamp || t->no_speech >= t->first_timestamp ||
         t->previous >= t->first_timestamp || t->translate >= t->first_timestamp ||
         t->transcribe >= t->first_timestamp)
-        return asr_fail(error,
-                        "The tokenizer in %s is not Whisper's, or does not fit its "
-                        "config.json; download the model again.",
-                        directory);
+        return asr_fail(error, TOKENIZER_MISFIT, directory);
     t->n_timestamps = c->vocab_size - t->first_timestamp;
     if (t->n_timestamps > MAX_TIMESTAMPS)
         t->n_timestamps = MAX_TIMESTAMPS;
-    /* OpenAI's English-only vocabularies list languages too, but are one token shorter;
-     * their models have never seen them. */
-    t->first_language =
-        c->vocab_size == 51864 ? -1 : asr_tokenizer_id(tokenizer, "<|en|>");
-    t->n_languages = count_languages(tokenizer, t->first_language);
-    if (t->n_languages == 0)
-        t->first_language = -1;
+    return true;
+}
+
+/* English-only vocabularies list languages too, but their models have never seen them. */
+static bool find_languages(asr_whisper_config *c, const asr_tokenizer *tokenizer,
+                           bool is_multilingual, const char *directory, asr_error *error)
+{
+    asr_whisper_tokens *t = &c->tokens;
+    int first = is_multilingual ? asr_tokenizer_id(tokenizer, "<|en|>") : -1;
+    t->n_languages = count_languages(tokenizer, first);
+    t->first_language = t->n_languages > 0 ? first : -1;
+    return first + t->n_languages <= t->first_timestamp ||
+           asr_fail(error, TOKENIZER_MISFIT, directory);
+}
+
+/* A [layer, head] of the decoder that is not in the list yet. */
+static bool add_head(asr_whisper_config *c, const json_t *pair)
+{
+    const json_t *layer = json_array_get(pair, 0), *head = json_array_get(pair, 1);
+    json_int_t l = json_integer_value(layer), h = json_integer_value(head);
+    if (!json_is_integer(layer) || l < 0 || l >= c->decoder_layers ||
+        !json_is_integer(head) || h < 0 || h >= c->decoder_heads)
+        return false;
+    for (size_t i = 0; i < c->n_alignment_heads; i++)
+        if (c->alignment_heads[i].layer == l && c->alignment_heads[i].head == h)
+            return false;
+    c->alignment_heads[c->n_alignment_heads++] = (asr_alignment_head){(int)l, (int)h};
     return true;
 }
 
@@ -115,22 +140,17 @@ static bool read_heads(asr_whisper_config *c, const asr_json *json, asr_error *e
     if (!asr_json_array(json, "alignment_heads", &list, error))
         return false;
     size_t n = json_array_size(list.value);
-    c->alignment_heads = calloc(n + 1, sizeof(*c->alignment_heads));
+    if (n == 0)
+        return true;
+    c->alignment_heads = calloc(n, sizeof(*c->alignment_heads));
     if (!c->alignment_heads)
         return asr_fail_memory(error);
-    for (size_t i = 0; i < n; i++) {
-        const json_t *pair = json_array_get(list.value, i);
-        json_int_t layer = json_integer_value(json_array_get(pair, 0));
-        json_int_t head = json_integer_value(json_array_get(pair, 1));
-        if (layer < 0 || layer >= c->decoder_layers || head < 0 ||
-            head >= c->decoder_heads)
+    for (size_t i = 0; i < n; i++)
+        if (!add_head(c, json_array_get(list.value, i)))
             return asr_fail(error,
-                            "%s names an alignment head that the model does not have; "
-                            "download the model again.",
+                            "%s names an alignment head twice, or one that the model "
+                            "does not have; download the model again.",
                             json->file);
-        c->alignment_heads[c->n_alignment_heads++] =
-            (asr_alignment_head){(int)layer, (int)head};
-    }
     return true;
 }
 
@@ -152,9 +172,12 @@ static bool default_heads(asr_whisper_config *c, asr_error *error)
     return true;
 }
 
-/* Reads what decoding needs from either file; lists that are already read stay. */
-static bool read_hints(asr_whisper_config *c, const asr_json *json, asr_error *error)
+/* Reads what decoding needs from either file; what is already read stays, numbers that
+ * are not read yet being negative. */
+static bool read_hints(asr_whisper_config *c, const asr_json *json, int *is_multilingual,
+                       asr_error *error)
 {
+    bool flag;
     if (!c->suppress && asr_json_has(json, "suppress_tokens") &&
         !asr_json_ints(json, "suppress_tokens", -1, c->vocab_size - 1, MAX_SUPPRESSED,
                        &c->suppress, &c->n_suppress, error))
@@ -166,12 +189,18 @@ static bool read_hints(asr_whisper_config *c, const asr_json *json, asr_error *e
     if (!c->alignment_heads && asr_json_has(json, "alignment_heads") &&
         !read_heads(c, json, error))
         return false;
-    return asr_json_int_or(json, "max_initial_timestamp_index", 0, MAX_TIMESTAMPS,
-                           c->max_initial_timestamp, &c->max_initial_timestamp, error);
+    if (*is_multilingual < 0 && asr_json_has(json, "is_multilingual")) {
+        if (!asr_json_bool(json, "is_multilingual", &flag, error))
+            return false;
+        *is_multilingual = flag;
+    }
+    return c->max_initial_timestamp >= 0 ||
+           asr_json_int_or(json, "max_initial_timestamp_index", 0, MAX_TIMESTAMPS, -1,
+                           &c->max_initial_timestamp, error);
 }
 
 static bool read_generation_config(asr_whisper_config *c, const char *directory,
-                                   asr_error *error)
+                                   int *is_multilingual, asr_error *error)
 {
     char *path = path_of(directory, "generation_config.json", error);
     if (!path)
@@ -180,7 +209,7 @@ static bool read_generation_config(asr_whisper_config *c, const char *directory,
     if (access(path, F_OK) == 0) {
         json_t *root = asr_json_read(path, ASR_JSON_CONFIG_BYTES, error);
         asr_json json = {root, path};
-        ok = root && read_hints(c, &json, error);
+        ok = root && read_hints(c, &json, is_multilingual, error);
         json_decref(root);
     }
     free(path);
@@ -190,15 +219,21 @@ static bool read_generation_config(asr_whisper_config *c, const char *directory,
 bool asr_whisper_config_read(asr_whisper_config *config, const char *directory,
                              const asr_tokenizer *tokenizer, asr_error *error)
 {
-    *config = (asr_whisper_config){.max_initial_timestamp = 50};
+    *config = (asr_whisper_config){.max_initial_timestamp = -1};
+    int is_multilingual = -1;
     char *path = path_of(directory, "config.json", error);
     json_t *root = path ? asr_json_read(path, ASR_JSON_CONFIG_BYTES, error) : NULL;
     asr_json json = {root, path};
     bool ok = root && read_dimensions(config, &json, error) &&
               read_tokens(config, tokenizer, directory, error) &&
-              read_generation_config(config, directory, error) &&
-              read_hints(config, &json, error) &&
+              read_generation_config(config, directory, &is_multilingual, error) &&
+              read_hints(config, &json, &is_multilingual, error) &&
               (config->n_alignment_heads > 0 || default_heads(config, error));
+    if (is_multilingual < 0)
+        is_multilingual = config->vocab_size != ENGLISH_VOCABULARY;
+    ok = ok && find_languages(config, tokenizer, is_multilingual, directory, error);
+    if (config->max_initial_timestamp < 0)
+        config->max_initial_timestamp = DEFAULT_MAX_INITIAL_TIMESTAMP;
     json_decref(root);
     free(path);
     return ok;

@@ -23,7 +23,7 @@ typedef struct asr_whisper_tokens {
     int start;          /* <|startoftranscript|> */
     int first_language; /* <|en|>; -1 in an English-only model */
     int n_languages;
-    int translate, transcribe; /* -1 in an English-only model */
+    int translate, transcribe; /* -1 where there is none */
     int previous;              /* <|startofprev|> */
     int no_speech;             /* <|nospeech|>, <|nocaptions|>; -1 where there is none */
     int no_timestamps;
