@@ -1,0 +1,67 @@
+// Matrix product for GPUs: a workgroup of SIDE × SIDE invocations computes a tile of
+// SIDE·ROWS rows and SIDE·COLS columns, ROWS × COLS an invocation, from slices of x and w
+// that it brings into shared memory together.
+#version 450
+#extension GL_GOOGLE_include_directive : require
+
+layout(local_size_x_id = 0) in;
+layout(constant_id = 0) const int LOCAL_SIZE = 256;
+layout(constant_id = 3) const int ROWS = 4;
+layout(constant_id = 4) const int COLS = 4;
+layout(constant_id = 5) const int SIDE = 16;
+
+#include "matmul.glsl"
+
+// A slice is SLICE groups of four elements of each row; a group's rows are side by side,
+// so that neighbours read neighbours.
+const int SLICE = 4;
+shared VALUE4 x_slice[SLICE * SIDE * ROWS];
+shared VALUE4 w_slice[SLICE * SIDE * COLS];
+
+void load_slices(int first_row, int first_col, int first_k)
+{
+    for (int i = int(gl_LocalInvocationIndex); i < SLICE * SIDE * ROWS; i += LOCAL_SIZE) {
+        int k = first_k + i % SLICE * 4;
+        int row = min(first_row + i / SLICE, p.rows - 1);
+        x_slice[i % SLICE * SIDE * ROWS + i / SLICE] =
+            k < p.depth ? load_x(row, k) : VALUE4(0);
+    }
+    for (int i = int(gl_LocalInvocationIndex); i < SLICE * SIDE * COLS; i += LOCAL_SIZE) {
+        int k = first_k + i % SLICE * 4;
+        int col = min(first_col + i / SLICE, p.cols - 1);
+        w_slice[i % SLICE * SIDE * COLS + i / SLICE] =
+            k < p.depth ? load_w(col, k) : VALUE4(0);
+    }
+}
+
+void main()
+{
+    int first_row = int(gl_WorkGroupID.y) * SIDE * ROWS;
+    int first_col = int(gl_WorkGroupID.x) * SIDE * COLS;
+    int tx = int(gl_LocalInvocationIndex) % SIDE, ty = int(gl_LocalInvocationIndex) / SIDE;
+
+    VALUE sum[ROWS * COLS];
+    for (int i = 0; i < ROWS * COLS; i++)
+        sum[i] = VALUE(0);
+
+    for (int k = 0; k < p.depth; k += 4 * SLICE) {
+        barrier();
+        load_slices(first_row, first_col, k);
+        barrier();
+        for (int s = 0; s < SLICE; s++) {
+            VALUE4 row[ROWS];
+            for (int r = 0; r < ROWS; r++)
+                row[r] = x_slice[(s * ROWS + r) * SIDE + ty];
+            for (int c = 0; c < COLS; c++) {
+                VALUE4 column = w_slice[(s * COLS + c) * SIDE + tx];
+                for (int r = 0; r < ROWS; r++)
+                    sum[r * COLS + c] += dot4(row[r], column);
+            }
+        }
+    }
+
+    for (int r = 0; r < ROWS; r++)
+        for (int c = 0; c < COLS; c++)
+            finish(first_row + r * SIDE + ty, first_col + c * SIDE + tx,
+                   sum[r * COLS + c]);
+}
