@@ -28,7 +28,7 @@ static int64_t parse_number(const char *text)
 {
     int64_t value = 0;
     int digits = 0;
-    while (isdigit((unsigned char)text[digits]) && digits < 18) {
+    while (digits < 18 && isdigit((unsigned char)text[digits])) {
         value = 10 * value + (text[digits++] - '0');
     }
     return digits > 0 && !isdigit((unsigned char)text[digits]) ? value : -1;

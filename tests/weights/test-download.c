@@ -3,6 +3,7 @@
 #include "weights/download.h"
 #include "weights/store.h"
 
+#include "hub-server.h"
 #include "test.h"
 
 #include <fcntl.h>
@@ -11,7 +12,6 @@
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum { CONFIG_SIZE = 1000, WEIGHTS_SIZE = 300000, PIECE = 70000 };
@@ -423,38 +423,7 @@ TEST(something_in_the_way_is_named)
     EXPECT_GOOD(download("plain", &model, &error));
 }
 
-/* --- The server --------------------------------------------------------------------- */
-
-static int to_server[2], from_server[2];
-
-static pid_t start_server(char *python, char *script)
-{
-    if (pipe2(to_server, O_CLOEXEC) != 0 || pipe2(from_server, O_CLOEXEC) != 0) {
-        return -1;
-    }
-    pid_t child = fork();
-    if (child == 0) {
-        dup2(to_server[0], STDIN_FILENO);
-        dup2(from_server[1], STDOUT_FILENO);
-        char *arguments[] = {python, script, NULL};
-        execvp(python, arguments);
-        _exit(127);
-    }
-    return child;
-}
-
-static const char *read_port(void)
-{
-    static char text[16];
-    close(from_server[1]);
-    FILE *stream = fdopen(from_server[0], "r");
-    if (!stream || !fgets(text, sizeof text, stream)) {
-        return NULL;
-    }
-    text[strcspn(text, "\n")] = '\0';
-    fclose(stream);
-    return text;
-}
+/* --- Running ------------------------------------------------------------------------ */
 
 static int remove_entry(const char *path, const struct stat *status, int type,
                         struct FTW *position)
@@ -475,12 +444,12 @@ static int remove_entry(const char *path, const struct stat *status, int type,
 
 int main(int argc, char **argv)
 {
-    pid_t server = argc == 3 ? start_server(argv[1], argv[2]) : -1;
-    server_port = server > 0 ? read_port() : NULL;
-    if (!server_port) {
+    hub_server server;
+    if (argc != 3 || !hub_server_start(&server, argv[1], argv[2])) {
         puts("Bail out! hub-server.py did not start");
         return EXIT_FAILURE;
     }
+    server_port = server.port;
     RUN_IN_STORE(plain);
     RUN_IN_STORE(installed_model_is_left_alone);
     RUN_IN_STORE(cut_connections_are_resumed);
@@ -508,7 +477,6 @@ int main(int argc, char **argv)
     RUN_IN_STORE(full_disk);
     RUN_IN_STORE(store_that_cannot_be_made);
     RUN_IN_STORE(something_in_the_way_is_named);
-    close(to_server[1]);
-    waitpid(server, NULL, 0);
+    hub_server_stop(&server);
     return test_end();
 }
