@@ -55,11 +55,17 @@ static survey survey_text(const char *text, size_t length)
     return s;
 }
 
+bool asr_json_is_bounded(const char *text, size_t length)
+{
+    survey s = survey_text(text, length);
+    return s.deepest <= MAX_DEPTH && s.containers <= MAX_CONTAINERS &&
+           s.commas <= MAX_VALUES;
+}
+
 json_t *asr_json_parse(const char *text, size_t length, const char *file,
                        asr_error *error)
 {
-    survey s = survey_text(text, length);
-    if (s.deepest > MAX_DEPTH || s.containers > MAX_CONTAINERS || s.commas > MAX_VALUES) {
+    if (!asr_json_is_bounded(text, length)) {
         asr_fail(error, "%s holds more values or deeper nesting than any model needs; %s",
                  file, DAMAGED);
         return NULL;

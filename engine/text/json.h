@@ -39,6 +39,10 @@ json_t *asr_json_read(const char *path, size_t max_bytes, asr_error *error);
 json_t *asr_json_parse(const char *text, size_t length, const char *file,
                        asr_error *error);
 
+/* Whether text has no more values and no deeper nesting than the two functions above
+ * accept: what any parser that builds a tree of it may be given. */
+bool asr_json_is_bounded(const char *text, size_t length);
+
 /* Whether `object` has the member `key`, and it is not null. */
 bool asr_json_has(const asr_json *object, const char *key);
 

@@ -1,15 +1,15 @@
 /* A checkpoint is a list of safetensors files; a tensor is looked for in each. */
 #include "weights/checkpoint.h"
 
-#include <errno.h>
-#include <jansson.h>
+#include "text/json.h"
+
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define MAX_SHARDS 256
-#define MAX_INDEX_BYTES (64 << 20)
+#define MAX_INDEX_BYTES ((size_t)64 << 20)
 
 struct asr_checkpoint {
     asr_safetensors *shards[MAX_SHARDS];
@@ -50,6 +50,15 @@ static bool is_listed(const char *const *names, int n, const char *name)
     return false;
 }
 
+/* Whether the name is that of a file in the model's own folder, fit for a message. */
+static bool is_plain_name(const char *name)
+{
+    for (const char *p = name; *p; p++)
+        if (*p == '/' || (unsigned char)*p < ' ')
+            return false;
+    return true;
+}
+
 static bool open_indexed(asr_checkpoint *checkpoint, const char *directory,
                          const json_t *index, asr_error *error)
 {
@@ -60,7 +69,7 @@ static bool open_indexed(asr_checkpoint *checkpoint, const char *directory,
     json_object_foreach((json_t *)(uintptr_t)map, tensor, value)
     {
         const char *name = json_string_value(value);
-        if (!name || strchr(name, '/'))
+        if (!name || !is_plain_name(name))
             return asr_fail(error,
                             "%s/model.safetensors.index.json names a file outside the "
                             "folder; download the model again.",
@@ -86,19 +95,11 @@ static bool open_index(asr_checkpoint *checkpoint, const char *directory, bool *
     char *path = join_path(directory, "model.safetensors.index.json", error);
     if (!path)
         return false;
-    FILE *in = fopen(path, "rbe");
-    *found = in != NULL;
+    *found = access(path, F_OK) == 0;
     bool ok = true;
-    if (in) {
-        fseek(in, 0, SEEK_END);
-        json_t *index = NULL;
-        if (ftell(in) <= MAX_INDEX_BYTES) {
-            rewind(in);
-            index = json_loadf(in, 0, NULL);
-        }
-        fclose(in);
-        ok = index ? open_indexed(checkpoint, directory, index, error)
-                   : asr_fail(error, "%s is damaged; download the model again.", path);
+    if (*found) {
+        json_t *index = asr_json_read(path, MAX_INDEX_BYTES, error);
+        ok = index && open_indexed(checkpoint, directory, index, error);
         json_decref(index);
     }
     free(path);

@@ -77,21 +77,16 @@ static void load_conv1d(const asr_weight_recipe *recipe, const asr_stored_tensor
             }
 }
 
-bool asr_recipe_load(const asr_weight_recipe *recipe, const asr_checkpoint *checkpoint,
-                     const char *directory, float *out, asr_error *error)
+bool asr_recipe_check(const asr_weight_recipe *recipe, const asr_checkpoint *checkpoint,
+                      const char *directory, asr_error *error)
 {
     int64_t dims[3];
     int n_dims = part_shape(recipe, dims);
-    size_t part_elements = 1;
-    for (int i = 0; i < n_dims; i++)
-        part_elements *= (size_t)dims[i];
-    for (int i = 0; i < recipe->n_parts; i++, out += part_elements) {
+    for (int i = 0; i < recipe->n_parts; i++) {
         const asr_weight_part *part = &recipe->parts[i];
         const asr_stored_tensor *tensor = asr_checkpoint_find(checkpoint, part->name);
-        if (!tensor && part->optional) {
-            memset(out, 0, part_elements * sizeof(*out));
+        if (!tensor && part->optional)
             continue;
-        }
         if (!tensor)
             return asr_fail(error,
                             "The model in %s lacks the tensor %s; download it again.",
@@ -102,12 +97,28 @@ bool asr_recipe_load(const asr_weight_recipe *recipe, const asr_checkpoint *chec
                             "The tensor %s of the model in %s does not fit its "
                             "config.json; download the model again.",
                             part->name, directory);
-        if (recipe->kind == ASR_WEIGHT_CONV1D)
+    }
+    return true;
+}
+
+void asr_recipe_load(const asr_weight_recipe *recipe, const asr_checkpoint *checkpoint,
+                     float *out)
+{
+    int64_t dims[3];
+    int n_dims = part_shape(recipe, dims);
+    size_t part_elements = 1;
+    for (int i = 0; i < n_dims; i++)
+        part_elements *= (size_t)dims[i];
+    for (int i = 0; i < recipe->n_parts; i++, out += part_elements) {
+        const asr_stored_tensor *tensor =
+            asr_checkpoint_find(checkpoint, recipe->parts[i].name);
+        if (!tensor)
+            memset(out, 0, part_elements * sizeof(*out));
+        else if (recipe->kind == ASR_WEIGHT_CONV1D)
             load_conv1d(recipe, tensor, out);
         else
             load_elements(tensor, out);
     }
-    return true;
 }
 
 static void quantise_row(const float *x, int cols, int8_t *out, float *scale)

@@ -2,10 +2,11 @@
  * list, so that finding a tensor is a binary search. */
 #include "weights/safetensors.h"
 
+#include "text/json.h"
+
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -32,7 +33,8 @@ static bool damaged(const asr_safetensors *file, const char *what, asr_error *er
 
 static bool map_file(asr_safetensors *file, asr_error *error)
 {
-    int fd = open(file->path, O_RDONLY | O_CLOEXEC);
+    /* O_NONBLOCK: opening a FIFO must fail below, not wait for a writer. */
+    int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return asr_fail(error, "%s cannot be opened: %s.", file->path, strerror(errno));
     struct stat info;
@@ -126,8 +128,10 @@ static bool parse_header(asr_safetensors *file, asr_error *error)
     length = le64toh(length);
     if (length > MAX_HEADER_BYTES || length > file->bytes - sizeof(length))
         return damaged(file, "its header is cut short", error);
-    file->header = json_loadb((const char *)file->map + sizeof(length), (size_t)length,
-                              JSON_REJECT_DUPLICATES, NULL);
+    const char *text = (const char *)file->map + sizeof(length);
+    if (!asr_json_is_bounded(text, (size_t)length))
+        return damaged(file, "its header is larger than any model's", error);
+    file->header = json_loadb(text, (size_t)length, JSON_REJECT_DUPLICATES, NULL);
     if (!json_is_object(file->header))
         return damaged(file, "its header is malformed", error);
     file->tensors = calloc(json_object_size(file->header) + 1, sizeof(*file->tensors));
@@ -244,14 +248,17 @@ bool asr_safetensors_write_header(FILE *out, const asr_tensor_spec *specs, size_
 {
     json_t *header = json_object();
     size_t offset = 0;
-    if (key)
-        json_object_set_new(header, "__metadata__", json_pack("{s:s}", key, value));
-    for (size_t i = 0; i < n_specs; i++)
-        json_object_set_new(header, specs[i].name, spec_entry(&specs[i], &offset));
-    char *text = json_dumps(header, JSON_COMPACT);
+    bool complete = !key || json_object_set_new(header, "__metadata__",
+                                                json_pack("{s:s}", key, value)) == 0;
+    for (size_t i = 0; i < n_specs && complete; i++)
+        complete = json_object_set_new(header, specs[i].name,
+                                       spec_entry(&specs[i], &offset)) == 0;
+    char *text = complete ? json_dumps(header, JSON_COMPACT) : NULL;
     json_decref(header);
-    if (!text)
+    if (!text) {
+        errno = ENOMEM;
         return false;
+    }
     /* The format allows trailing spaces. */
     int length = (int)strlen(text);
     int total = (int)((length + sizeof(uint64_t) + DATA_ALIGNMENT - 1) / DATA_ALIGNMENT *

@@ -112,15 +112,13 @@ static void workspace_destroy(workspace *work)
 }
 
 static bool write_outputs(FILE *file, const output *outputs, size_t n,
-                          const asr_checkpoint *checkpoint, const char *directory,
-                          const workspace *work, bool *full, asr_error *error)
+                          const asr_checkpoint *checkpoint, const workspace *work)
 {
     for (size_t i = 0; i < n; i++) {
         const asr_weight_recipe *recipe = outputs[i].recipe;
         size_t rows = (size_t)recipe->rows, elements = rows * (size_t)recipe->cols;
         asr_dtype dtype = outputs[i].scales ? ASR_I8 : outputs[i].dtype;
-        if (!asr_recipe_load(recipe, checkpoint, directory, work->loaded, error))
-            return false;
+        asr_recipe_load(recipe, checkpoint, work->loaded);
         asr_matrix_convert(work->loaded, recipe->rows, recipe->cols, dtype,
                            work->converted, work->scales);
         size_t written =
@@ -128,42 +126,36 @@ static bool write_outputs(FILE *file, const output *outputs, size_t n,
                 ? fwrite(work->scales, sizeof(float), rows, file) / rows
                 : fwrite(work->converted, asr_dtype_size(dtype), elements, file) /
                       elements;
-        if (written != 1) {
-            *full = true;
-            return asr_fail(error, "The converted weights cannot be written: %s.",
-                            strerror(errno));
-        }
+        if (written != 1)
+            return false;
         asr_checkpoint_release_pages(checkpoint);
     }
     return true;
 }
 
-/* Converts into an open file. `*full` tells a file that cannot be written, for which
- * there is a way round, from a model that cannot be read. */
+/* Converts into an open file. False when that or the memory is full. */
 static bool convert_into(FILE *file, const asr_weights_params *params,
-                         const asr_checkpoint *checkpoint, bool *full, asr_error *error)
+                         const asr_checkpoint *checkpoint)
 {
     size_t n;
     workspace work = {0};
     output *outputs = list_outputs(params, &n);
-    bool ok = false;
-    *full = false;
-    if (!outputs || !workspace_create(&work, params)) {
-        asr_fail_memory(error);
-    } else if (!write_specs(file, outputs, n)) {
-        *full = true;
-    } else {
-        ok = write_outputs(file, outputs, n, checkpoint, params->directory, &work, full,
-                           error);
-        if (ok && fflush(file) != 0) {
-            *full = true;
-            ok = asr_fail(error, "The converted weights cannot be written: %s.",
-                          strerror(errno));
-        }
-    }
+    bool ok = outputs && workspace_create(&work, params) &&
+              write_specs(file, outputs, n) &&
+              write_outputs(file, outputs, n, checkpoint, &work) && fflush(file) == 0;
     workspace_destroy(&work);
     free(outputs);
     return ok;
+}
+
+/* Before room is made for matrices that the model may not have. */
+static bool check_recipes(const asr_weights_params *params,
+                          const asr_checkpoint *checkpoint, asr_error *error)
+{
+    for (size_t i = 0; i < params->n_recipes; i++)
+        if (!asr_recipe_check(&params->recipes[i], checkpoint, params->directory, error))
+            return false;
+    return true;
 }
 
 static bool make_directories(const char *path)
@@ -184,23 +176,20 @@ static bool make_directories(const char *path)
 
 /* Converts to `path` by way of a temporary file beside it. */
 static bool convert_to_cache(const char *path, const asr_weights_params *params,
-                             const asr_checkpoint *checkpoint, bool *full,
-                             asr_error *error)
+                             const asr_checkpoint *checkpoint)
 {
     char *temporary = NULL;
-    *full = true;
     if (!make_directories(params->cache_directory) ||
         asprintf(&temporary, "%s.XXXXXX", path) < 0)
         return false;
     int fd = mkostemp(temporary, O_CLOEXEC);
     FILE *file = fd >= 0 ? fdopen(fd, "wb") : NULL;
-    bool ok = file && convert_into(file, params, checkpoint, full, error);
-    if (file) {
-        ok = fsync(fd) == 0 && ok;
+    /* Some disks only say at the end that they are full. */
+    bool ok = file && convert_into(file, params, checkpoint) && fsync(fd) == 0;
+    if (file)
         ok = fclose(file) == 0 && ok;
-    } else if (fd >= 0) {
+    else if (fd >= 0)
         close(fd);
-    }
     ok = ok && rename(temporary, path) == 0;
     if (!ok && fd >= 0)
         unlink(temporary);
@@ -213,24 +202,20 @@ static asr_safetensors *convert_to_memory(const asr_weights_params *params,
                                           const asr_checkpoint *checkpoint,
                                           asr_error *error)
 {
-    bool full;
     char path[64];
     asr_safetensors *result = NULL;
     int fd = memfd_create("verbatim-weights", MFD_CLOEXEC);
     FILE *file = fd >= 0 ? fdopen(fd, "wb") : NULL;
-    if (!file) {
-        if (fd >= 0)
-            close(fd);
-        asr_fail_memory(error);
-        return NULL;
-    }
-    if (convert_into(file, params, checkpoint, &full, error)) {
+    if (file && convert_into(file, params, checkpoint)) {
         snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
         result = asr_safetensors_open(path, error);
-    } else if (full) {
+    } else {
         asr_fail_memory(error);
     }
-    fclose(file);
+    if (file)
+        fclose(file);
+    else if (fd >= 0)
+        close(fd);
     return result;
 }
 
@@ -274,26 +259,29 @@ static char *cache_path(const asr_weights_params *params,
     return path;
 }
 
-/* The cached form, made if need be; NULL without a message when the cache cannot be
- * used, with one when the model cannot. `*usable` tells which. */
-static asr_safetensors *open_cached(const asr_weights_params *params,
-                                    const asr_checkpoint *checkpoint, bool *usable,
-                                    asr_error *error)
+/* The cached form if it is there and whole. */
+static asr_safetensors *open_cached(const char *path, const asr_weights_params *params)
 {
-    *usable = true;
-    char *path = cache_path(params, checkpoint, error);
-    if (!path)
-        return NULL;
     asr_safetensors *file = asr_safetensors_open(path, NULL);
     if (file && !is_complete(file, params))
         asr_safetensors_destroy(&file);
-    if (!file) {
-        bool full;
-        if (convert_to_cache(path, params, checkpoint, &full, error))
-            file = asr_safetensors_open(path, error);
-        else
-            *usable = !full;
-    }
+    return file;
+}
+
+/* The converted form: from the cache, made there, or in memory where that fails. */
+static asr_safetensors *open_converted(const asr_weights_params *params,
+                                       const asr_checkpoint *checkpoint, asr_error *error)
+{
+    if (!params->cache_directory)
+        return convert_to_memory(params, checkpoint, error);
+    char *path = cache_path(params, checkpoint, error);
+    if (!path)
+        return NULL;
+    asr_safetensors *file = open_cached(path, params);
+    if (!file && convert_to_cache(path, params, checkpoint))
+        file = open_cached(path, params);
+    if (!file)
+        file = convert_to_memory(params, checkpoint, error);
     free(path);
     return file;
 }
@@ -307,11 +295,8 @@ asr_weights *asr_weights_open(const asr_weights_params *params, asr_error *error
             asr_fail_memory(error);
         goto done;
     }
-    bool usable = false;
-    if (params->cache_directory)
-        weights->file = open_cached(params, checkpoint, &usable, error);
-    if (!usable)
-        weights->file = convert_to_memory(params, checkpoint, error);
+    if (check_recipes(params, checkpoint, error))
+        weights->file = open_converted(params, checkpoint, error);
     if (!weights->file)
         asr_weights_destroy(&weights);
 done:
