@@ -1,0 +1,14 @@
+/* What the processor can do, and how many cores there are. */
+#ifndef CPU_ISA_H
+#define CPU_ISA_H
+
+#include "cpu/cpu.h"
+#include "cpu/kernels.h"
+
+/* The best kernels that the processor runs, at most `limit`. Never NULL. */
+const cpu_kernels *cpu_kernels_choose(asr_cpu_isa limit);
+
+/* Physical cores that this process may run on, at least 1. */
+int cpu_core_count(void);
+
+#endif

@@ -1,0 +1,281 @@
+/* Kernels for attention.
+ *
+ * Few rows of q (a decoding step) read keys and values where they lie, as memory is what
+ * limits them. Many rows (an encoder) are matrix products over packed panels. */
+#include "cpu/kernels-simd.h"
+#include "cpu/kernels.h"
+
+#include <string.h>
+
+/* Rows of q at a time. */
+#define MAX_ROWS 6
+
+CPU_INLINE const char *row_of(const cpu_key_rows *rows, int i)
+{
+    size_t row = rows->index ? (size_t)rows->index[i] : (size_t)i;
+    return (const char *)rows->data +
+           row * rows->row_stride * (rows->is_f16 ? sizeof(uint16_t) : sizeof(float));
+}
+
+CPU_INLINE vf load_vector(const char *row, int d, bool is_f16)
+{
+    return is_f16 ? vf_load_f16((const uint16_t *)row + d)
+                  : vf_load((const float *)row + d);
+}
+
+CPU_INLINE float load_value(const char *row, int d, bool is_f16)
+{
+    return is_f16 ? asr_f16_to_f32(((const uint16_t *)row)[d]) : ((const float *)row)[d];
+}
+
+/* q·k for up to VF_WIDTH keys from `first` and `rows` rows of q, a constant where this is
+ * inlined. Sums of lanes are left to the end, when one shuffle serves many keys. */
+CPU_INLINE void dot_key_group(const cpu_key_rows *keys, int first, int count,
+                              const float *q, size_t q_stride, int rows, float scale,
+                              bool is_f16, float *scores, size_t scores_stride)
+{
+    vf partial[MAX_ROWS][VF_WIDTH];
+    int whole = keys->dim / VF_WIDTH * VF_WIDTH;
+    for (int i = 0; i < VF_WIDTH; i++) {
+        const char *k = row_of(keys, first + (i < count ? i : count - 1));
+        vf acc[MAX_ROWS];
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; r++)
+            acc[r] = (vf){0};
+        for (int d = 0; d < whole; d += VF_WIDTH) {
+            vf values = load_vector(k, d, is_f16);
+#pragma GCC unroll 8
+            for (int r = 0; r < rows; r++)
+                acc[r] += vf_load(q + (size_t)r * q_stride + d) * values;
+        }
+        for (int d = whole; d < keys->dim; d++)
+            for (int r = 0; r < rows; r++)
+                acc[r][0] +=
+                    q[(size_t)r * q_stride + (size_t)d] * load_value(k, d, is_f16);
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; r++)
+            partial[r][i] = acc[r];
+    }
+    for (int r = 0; r < rows; r++) {
+#pragma GCC unroll 4
+        for (int n = VF_WIDTH / 2; n > 0; n /= 2)
+#pragma GCC unroll 8
+            for (int i = 0; i < n; i++)
+                partial[r][i] = vf_pair_sums(partial[r][2 * i], partial[r][2 * i + 1]);
+        vf scaled = partial[r][0] * vf_set(scale);
+        memcpy(scores + (size_t)r * scores_stride + first, &scaled,
+               (size_t)count * sizeof(*scores));
+    }
+}
+
+CPU_INLINE void dot_rows(const cpu_key_rows *keys, const float *q, size_t q_stride,
+                         int rows, float scale, float *scores, size_t scores_stride)
+{
+    for (int i = 0; i < keys->count; i += VF_WIDTH) {
+        int count = keys->count - i < VF_WIDTH ? keys->count - i : VF_WIDTH;
+        if (keys->is_f16)
+            dot_key_group(keys, i, count, q, q_stride, rows, scale, true, scores,
+                          scores_stride);
+        else
+            dot_key_group(keys, i, count, q, q_stride, rows, scale, false, scores,
+                          scores_stride);
+    }
+}
+
+/* Vectors along the head's columns whose sums for MAX_ROWS rows fit the registers. */
+#if VF_WIDTH == 16
+#define MIX_VECTORS 4
+#else
+#define MIX_VECTORS 2
+#endif
+
+/* Values between two visits to the same columns: few enough to stay in the nearest cache
+ * although they lie a row apart. */
+#define MIX_BLOCK 16
+
+/* Adds values [first, last) of `vectors` vectors of columns from d. */
+CPU_INLINE void mix_block(const cpu_key_rows *values, int first, int last, int d,
+                          int vectors, const float *weights, size_t weights_stride,
+                          int rows, bool is_f16, float *out, size_t out_stride)
+{
+    vf acc[MAX_ROWS][MIX_VECTORS];
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++)
+            acc[r][v] = vf_load(out + (size_t)r * out_stride + d + v * VF_WIDTH);
+    for (int i = first; i < last; i++) {
+        const char *row = row_of(values, i);
+        vf x[MIX_VECTORS];
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++)
+            x[v] = load_vector(row, d + v * VF_WIDTH, is_f16);
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; r++) {
+            vf weight = vf_set(weights[(size_t)r * weights_stride + (size_t)i]);
+#pragma GCC unroll 4
+            for (int v = 0; v < vectors; v++)
+                acc[r][v] += weight * x[v];
+        }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++)
+            vf_store(out + (size_t)r * out_stride + d + v * VF_WIDTH, acc[r][v]);
+}
+
+CPU_INLINE void mix_rows(const cpu_key_rows *values, const float *weights,
+                         size_t weights_stride, int rows, bool is_f16, float *out,
+                         size_t out_stride)
+{
+    for (int first = 0; first < values->count; first += MIX_BLOCK) {
+        int last = first + MIX_BLOCK < values->count ? first + MIX_BLOCK : values->count;
+        int d = 0;
+        for (; d + MIX_VECTORS * VF_WIDTH <= values->dim; d += MIX_VECTORS * VF_WIDTH)
+            mix_block(values, first, last, d, MIX_VECTORS, weights, weights_stride, rows,
+                      is_f16, out, out_stride);
+        for (; d + VF_WIDTH <= values->dim; d += VF_WIDTH)
+            mix_block(values, first, last, d, 1, weights, weights_stride, rows, is_f16,
+                      out, out_stride);
+        for (; d < values->dim; d++)
+            for (int i = first; i < last; i++)
+                for (int r = 0; r < rows; r++)
+                    out[(size_t)r * out_stride + (size_t)d] +=
+                        weights[(size_t)r * weights_stride + (size_t)i] *
+                        load_value(row_of(values, i), d, is_f16);
+    }
+}
+
+/* Calls f(…, rows, …) with `rows` a constant, so that its loops over rows unroll. */
+#define FOR_ROWS(rows, f)                                                                \
+    switch (rows) {                                                                      \
+    case 1:                                                                              \
+        f(1);                                                                            \
+        break;                                                                           \
+    case 2:                                                                              \
+        f(2);                                                                            \
+        break;                                                                           \
+    case 3:                                                                              \
+        f(3);                                                                            \
+        break;                                                                           \
+    case 4:                                                                              \
+        f(4);                                                                            \
+        break;                                                                           \
+    case 5:                                                                              \
+        f(5);                                                                            \
+        break;                                                                           \
+    case 6:                                                                              \
+        f(6);                                                                            \
+        break;                                                                           \
+    }
+
+static void dot_keys(const cpu_key_rows *keys, const float *q, size_t q_stride, int rows,
+                     float scale, float *scores, size_t scores_stride)
+{
+#define DOT(n) dot_rows(keys, q, q_stride, n, scale, scores, scores_stride)
+    for (; rows > MAX_ROWS; rows -= MAX_ROWS) {
+        DOT(MAX_ROWS);
+        q += MAX_ROWS * q_stride;
+        scores += MAX_ROWS * scores_stride;
+    }
+    FOR_ROWS(rows, DOT)
+#undef DOT
+}
+
+static void mix_values(const cpu_key_rows *values, const float *weights,
+                       size_t weights_stride, int rows, float *out, size_t out_stride)
+{
+#define MIX(n)                                                                           \
+    if (values->is_f16)                                                                  \
+        mix_rows(values, weights, weights_stride, n, true, out, out_stride);             \
+    else                                                                                 \
+        mix_rows(values, weights, weights_stride, n, false, out, out_stride)
+    for (; rows > MAX_ROWS; rows -= MAX_ROWS) {
+        MIX(MAX_ROWS);
+        weights += MAX_ROWS * weights_stride;
+        out += MAX_ROWS * out_stride;
+    }
+    FOR_ROWS(rows, MIX)
+#undef MIX
+}
+
+static float softmax(float *x, int n)
+{
+    float max = -INFINITY, sum = 0;
+#pragma omp simd reduction(max : max)
+    for (int i = 0; i < n; i++)
+        max = x[i] > max ? x[i] : max;
+#pragma omp simd reduction(+ : sum)
+    for (int i = 0; i < n; i++) {
+        x[i] = cpu_exp(x[i] - max);
+        sum += x[i];
+    }
+    return sum;
+}
+
+static void scale(const float *x, int n, float factor, float *out)
+{
+    for (int i = 0; i < n; i++)
+        out[i] = x[i] * factor;
+}
+
+/* Columns that are turned at a time, so that 16 rows of them lie in the nearest cache. */
+#define PACK_COLUMNS 64
+
+static void load_columns(const cpu_key_rows *rows, int i, int first, int count,
+                         float *out)
+{
+    const char *row = row_of(rows, i);
+    for (int d = 0; d < count; d++)
+        out[d] = load_value(row, first + d, rows->is_f16);
+}
+
+static void pack_keys(const cpu_key_rows *keys, int panel, int k, bool to_bf16, void *out)
+{
+    int first_key = panel * CPU_PANEL;
+    for (int first = 0; first < k; first += PACK_COLUMNS) {
+        float block[CPU_PANEL][PACK_COLUMNS] = {0};
+        int count = k - first < PACK_COLUMNS ? k - first : PACK_COLUMNS;
+        int inside = keys->dim - first < count ? keys->dim - first : count;
+        for (int i = 0; i < CPU_PANEL && first_key + i < keys->count; i++)
+            load_columns(keys, first_key + i, first, inside, block[i]);
+        for (int d = 0; d < count; d++)
+            for (int i = 0; i < CPU_PANEL; i++) {
+                int at = first + d;
+                if (to_bf16)
+                    ((uint16_t *)out)[(at / 2 * CPU_PANEL + i) * 2 + at % 2] =
+                        asr_f32_to_bf16(block[i][d]);
+                else
+                    ((float *)out)[at * CPU_PANEL + i] = block[i][d];
+            }
+    }
+}
+
+static void pack_values(const cpu_key_rows *values, int panel, int k, bool to_bf16,
+                        void *out)
+{
+    int first = panel * CPU_PANEL;
+    int inside = values->dim - first < CPU_PANEL ? values->dim - first : CPU_PANEL;
+    for (int i = 0; i < k; i++) {
+        float row[CPU_PANEL] = {0};
+        if (i < values->count)
+            load_columns(values, i, first, inside, row);
+        if (to_bf16)
+            for (int d = 0; d < CPU_PANEL; d++)
+                ((uint16_t *)out)[(i / 2 * CPU_PANEL + d) * 2 + i % 2] =
+                    asr_f32_to_bf16(row[d]);
+        else
+            memcpy((float *)out + (size_t)i * CPU_PANEL, row, sizeof(row));
+    }
+}
+
+extern const cpu_attention_kernels CPU_TABLE(attention);
+const cpu_attention_kernels CPU_TABLE(attention) = {
+    .dot_keys = dot_keys,
+    .mix_values = mix_values,
+    .softmax = softmax,
+    .scale = scale,
+    .pack_keys = pack_keys,
+    .pack_values = pack_values,
+};
