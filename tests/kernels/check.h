@@ -53,7 +53,7 @@ typedef struct check_leaf {
 
 typedef struct check_case {
     check_run *run;
-    char label[200];
+    char label[320];
     check_leaf leaves[CHECK_MAX_LEAVES];
     int n_leaves;
     int sample[CHECK_MAX_SAMPLE], n_sample; /* rows that the reference computes */

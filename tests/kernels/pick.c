@@ -77,6 +77,29 @@ static void draw_intervals(check_run *run, int32_t *rule, int vocabulary)
     rule[ASR_RULE_HIGH_1] = bounds[3 - first];
 }
 
+static float masked_logit(const pick *p, int row, int token)
+{
+    int mask = check_leaf_ints(p->rules)[row * ASR_RULE_COUNT + ASR_RULE_MASK];
+    float logit = check_operand_value(&p->logits, row, token);
+    bool masked = mask >= 0 && mask < p->mask->matrix.rows;
+    return masked ? logit + check_leaf_value(p->mask, mask, token) : logit;
+}
+
+/* Whether interval 1 holds as much as the best of interval 0, give or take a rounding:
+ * then the mass rule may go either way. */
+static bool is_balanced(const pick *p, int row)
+{
+    const int32_t *rule = check_leaf_ints(p->rules) + row * ASR_RULE_COUNT;
+    double best = -INFINITY, sum = 0;
+    for (int i = 0; i < p->vocabulary; i++)
+        if (i >= rule[ASR_RULE_LOW_0] && i < rule[ASR_RULE_HIGH_0])
+            best = fmax(best, masked_logit(p, row, i));
+    for (int i = 0; i < p->vocabulary; i++)
+        if (i >= rule[ASR_RULE_LOW_1] && i < rule[ASR_RULE_HIGH_1])
+            sum += exp(masked_logit(p, row, i) - best);
+    return fabs(sum - 1) < 1e-4;
+}
+
 static void fill_rules(check_run *run, pick *p)
 {
     static const float temperatures[] = {0, 0, 0.2f, 1, 3};
@@ -91,15 +114,9 @@ static void fill_rules(check_run *run, pick *p)
         rule[ASR_RULE_SEED] = (int32_t)check_random(run);
         rule[ASR_RULE_TEMPERATURE] =
             (int32_t)asr_float_to_bits(temperatures[check_random_int(run, 0, 4)]);
+        if (is_balanced(p, r))
+            rule[ASR_RULE_FLAGS] &= ~ASR_PICK_MASS_RULE;
     }
-}
-
-static float masked_logit(const pick *p, int row, int token)
-{
-    int mask = check_leaf_ints(p->rules)[row * ASR_RULE_COUNT + ASR_RULE_MASK];
-    float logit = check_operand_value(&p->logits, row, token);
-    bool masked = mask >= 0 && mask < p->mask->matrix.rows;
-    return masked ? logit + check_leaf_value(p->mask, mask, token) : logit;
 }
 
 /* Whether `actual` may stand where the reference has `expected`. */
@@ -127,6 +144,17 @@ static double largest_logit(const pick *p, int row)
     return largest;
 }
 
+/* What the row's rules are, for a failure's description. */
+static void describe_row(check_case *c, const pick *p, int row)
+{
+    const int32_t *rule = check_leaf_ints(p->rules) + row * ASR_RULE_COUNT;
+    check_describe(c, "; mask %d, [%d, %d), [%d, %d), flags %d, seed %d, temperature %g",
+                   rule[ASR_RULE_MASK], rule[ASR_RULE_LOW_0], rule[ASR_RULE_HIGH_0],
+                   rule[ASR_RULE_LOW_1], rule[ASR_RULE_HIGH_1], rule[ASR_RULE_FLAGS],
+                   rule[ASR_RULE_SEED],
+                   (double)asr_bits_to_float((uint32_t)rule[ASR_RULE_TEMPERATURE]));
+}
+
 static void compare_row(check_case *c, const pick *p, int row,
                         const int32_t *const ids[2], const float *const scores[2])
 {
@@ -134,6 +162,7 @@ static void compare_row(check_case *c, const pick *p, int row,
     for (int i = row * p->k; i < (row + 1) * p->k; i++) {
         int actual = ids[CHECK_TESTED][i], expected = ids[CHECK_REFERENCE][i];
         if (!is_as_good(p, row, actual, expected)) {
+            describe_row(c, p, row);
             check_fail(c, "row %d, rank %d: token %d instead of %d", row, i - row * p->k,
                        actual, expected);
             return;
