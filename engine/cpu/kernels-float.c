@@ -1,5 +1,6 @@
 /* Products with f32, f16 and bf16 weights: x stays f32, weights are widened, sums are
- * f32. (AVX-512's own product of bf16 pairs measures slower than this on Intel.) */
+ * f32. Only with AMX is x rounded to bf16 where the weights are: AVX-512's own product of
+ * bf16 pairs measures slower than widening on Intel, tiles are seven times faster. */
 #include "cpu/kernels-simd.h"
 #include "cpu/kernels.h"
 
@@ -75,6 +76,48 @@ CPU_INLINE void block_single(const cpu_product_args *a, int row, int panel, int 
     store_block(a, row, panel, rows, panels, acc);
 }
 
+#if defined(__AMX_BF16__)
+
+static float stage_bf16(const float *x, int n, int k, void *staged)
+{
+    uint16_t *out = staged;
+    int i = 0;
+    for (; i + 16 <= n; i += 16)
+        _mm256_storeu_si256((__m256i *)(out + i),
+                            (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(x + i)));
+    for (; i < n; i++)
+        out[i] = asr_f32_to_bf16(x[i]);
+    memset(out + n, 0, (size_t)(k - n) * sizeof(*out));
+    return 1;
+}
+
+CPU_INLINE void block_bf16(const cpu_product_args *a, int row, int panel, int rows,
+                           int panels)
+{
+    const char *x = a->x + (size_t)row * a->x_stride;
+    const char *w = a->panels + (size_t)panel * a->panel_stride;
+    vf acc[ROWS][PANELS * PARTS];
+    clear(acc);
+    for (int k = 0; k < a->k; k += 2, w += CPU_PANEL * 4) {
+        __m512bh group[PANELS];
+#pragma GCC unroll 16
+        for (int v = 0; v < panels; v++)
+            group[v] = (__m512bh)_mm512_loadu_si512(w + (size_t)v * a->panel_stride);
+#pragma GCC unroll 16
+        for (int r = 0; r < rows; r++) {
+            int pair;
+            memcpy(&pair, x + (size_t)r * a->x_stride + 2 * (size_t)k, sizeof(pair));
+            __m512bh value = (__m512bh)_mm512_set1_epi32(pair);
+#pragma GCC unroll 16
+            for (int v = 0; v < panels; v++)
+                acc[r][v] = (vf)_mm512_dpbf16_ps((__m512)acc[r][v], value, group[v]);
+        }
+    }
+    store_block(a, row, panel, rows, panels, acc);
+}
+
+#else
+
 typedef uint32_t vu __attribute__((vector_size(4 * VF_WIDTH)));
 
 CPU_INLINE void block_bf16(const cpu_product_args *a, int row, int panel, int rows,
@@ -103,6 +146,8 @@ CPU_INLINE void block_bf16(const cpu_product_args *a, int row, int panel, int ro
     store_block(a, row, panel, rows, panels, acc);
 }
 
+#endif
+
 #define BLOCKS_NAME run_f32
 #define BLOCK(a, row, panel, rows, panels)                                               \
     block_single(a, row, panel, rows, panels, false)
@@ -115,6 +160,13 @@ CPU_INLINE void block_bf16(const cpu_product_args *a, int row, int panel, int ro
 #define BLOCKS_NAME run_bf16
 #define BLOCK(a, row, panel, rows, panels) block_bf16(a, row, panel, rows, panels)
 #include "cpu/kernels-blocks.h"
+
+#if defined(__AMX_BF16__)
+#define TILES_NAME run_tiles
+#define TILES_DOT _tile_dpbf16ps
+#define TILES_REST run_bf16
+#include "cpu/kernels-amx.h"
+#endif
 
 extern const cpu_product CPU_TABLE(f32), CPU_TABLE(f16), CPU_TABLE(bf16);
 const cpu_product CPU_TABLE(f32) = {
@@ -133,8 +185,15 @@ const cpu_product CPU_TABLE(f16) = {
 };
 const cpu_product CPU_TABLE(bf16) = {
     .group = 2,
+#if defined(__AMX_BF16__)
+    .k_align = TILE_BYTES / 2,
+    .x_size = sizeof(uint16_t),
+    .stage = stage_bf16,
+    .run = run_tiles,
+#else
     .k_align = 2,
     .x_size = sizeof(float),
     .stage = stage_f32,
     .run = run_bf16,
+#endif
 };

@@ -187,12 +187,23 @@ CPU_INLINE void block(const cpu_product_args *a, int row, int panel, int rows, i
 #define BLOCK block
 #include "cpu/kernels-blocks.h"
 
+#if defined(__AMX_INT8__)
+#define TILES_NAME run_tiles
+#define TILES_DOT _tile_dpbusd
+#define TILES_REST run
+#include "cpu/kernels-amx.h"
+#define K_ALIGN TILE_BYTES
+#else
+#define run_tiles run
+#define K_ALIGN GROUP
+#endif
+
 extern const cpu_product CPU_TABLE(i8);
 const cpu_product CPU_TABLE(i8) = {
     .group = GROUP,
-    .k_align = GROUP,
+    .k_align = K_ALIGN,
     .x_size = sizeof(staged),
     .shifted = ZERO != 0,
     .stage = stage,
-    .run = run,
+    .run = run_tiles,
 };
