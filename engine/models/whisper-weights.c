@@ -26,118 +26,63 @@ typedef struct weight_row {
     size_t offset; /* of the buffer's pointer in its struct */
     asr_weight_kind kind;
     dim rows, cols;
-    const char *parts[ASR_WEIGHT_MAX_PARTS]; /* names after "model." or the layer's */
-    int optional;                            /* bit i: part i may be missing */
+    /* Names after "model." or the layer's prefix; '?' before one that may be missing. */
+    const char *parts[ASR_WEIGHT_MAX_PARTS];
 } weight_row;
 
 #define W(field) offsetof(asr_whisper_weights, field)
 #define L(field) offsetof(asr_whisper_layer, field)
+/* clang-format off */
+#define VECTOR(at, cols, ...) { at, ASR_WEIGHT_VECTOR, DIM_ONE, cols, { __VA_ARGS__ } }
+#define MATRIX(at, rows, cols, ...) { at, ASR_WEIGHT_MATRIX, rows, cols, { __VA_ARGS__ } }
+#define TABLE(at, rows, cols, ...) { at, ASR_WEIGHT_TABLE, rows, cols, { __VA_ARGS__ } }
+#define CONV1D(at, rows, cols, ...) { at, ASR_WEIGHT_CONV1D, rows, cols, { __VA_ARGS__ } }
+/* clang-format on */
 
 static const weight_row model_rows[] = {
-    {W(conv1), ASR_WEIGHT_CONV1D, DIM_D, DIM_3MELS, {"encoder.conv1.weight"}, 0},
-    {W(conv1_bias), ASR_WEIGHT_VECTOR, DIM_ONE, DIM_D, {"encoder.conv1.bias"}, 0},
-    {W(conv2), ASR_WEIGHT_CONV1D, DIM_D, DIM_3D, {"encoder.conv2.weight"}, 0},
-    {W(conv2_bias), ASR_WEIGHT_VECTOR, DIM_ONE, DIM_D, {"encoder.conv2.bias"}, 0},
-    {W(audio_positions),
-     ASR_WEIGHT_TABLE,
-     DIM_AUDIO,
-     DIM_D,
-     {"encoder.embed_positions.weight"},
-     0},
-    {W(encoder_norm_gain),
-     ASR_WEIGHT_VECTOR,
-     DIM_ONE,
-     DIM_D,
-     {"encoder.layer_norm.weight"},
-     0},
-    {W(encoder_norm_bias),
-     ASR_WEIGHT_VECTOR,
-     DIM_ONE,
-     DIM_D,
-     {"encoder.layer_norm.bias"},
-     0},
-    {W(tokens), ASR_WEIGHT_MATRIX, DIM_VOCAB, DIM_D, {"decoder.embed_tokens.weight"}, 0},
-    {W(text_positions),
-     ASR_WEIGHT_TABLE,
-     DIM_TEXT,
-     DIM_D,
-     {"decoder.embed_positions.weight"},
-     0},
-    {W(decoder_norm_gain),
-     ASR_WEIGHT_VECTOR,
-     DIM_ONE,
-     DIM_D,
-     {"decoder.layer_norm.weight"},
-     0},
-    {W(decoder_norm_bias),
-     ASR_WEIGHT_VECTOR,
-     DIM_ONE,
-     DIM_D,
-     {"decoder.layer_norm.bias"},
-     0},
+    CONV1D(W(conv1), DIM_D, DIM_3MELS, "encoder.conv1.weight"),
+    VECTOR(W(conv1_bias), DIM_D, "encoder.conv1.bias"),
+    CONV1D(W(conv2), DIM_D, DIM_3D, "encoder.conv2.weight"),
+    VECTOR(W(conv2_bias), DIM_D, "encoder.conv2.bias"),
+    TABLE(W(audio_positions), DIM_AUDIO, DIM_D, "encoder.embed_positions.weight"),
+    VECTOR(W(encoder_norm_gain), DIM_D, "encoder.layer_norm.weight"),
+    VECTOR(W(encoder_norm_bias), DIM_D, "encoder.layer_norm.bias"),
+    MATRIX(W(tokens), DIM_VOCAB, DIM_D, "decoder.embed_tokens.weight"),
+    TABLE(W(text_positions), DIM_TEXT, DIM_D, "decoder.embed_positions.weight"),
+    VECTOR(W(decoder_norm_gain), DIM_D, "decoder.layer_norm.weight"),
+    VECTOR(W(decoder_norm_bias), DIM_D, "decoder.layer_norm.bias"),
 };
 
 /* Of every layer of the encoder and the decoder. */
 static const weight_row layer_rows[] = {
-    {L(norm_gain), ASR_WEIGHT_VECTOR, DIM_ONE, DIM_D, {"self_attn_layer_norm.weight"}, 0},
-    {L(norm_bias), ASR_WEIGHT_VECTOR, DIM_ONE, DIM_D, {"self_attn_layer_norm.bias"}, 0},
-    {L(qkv),
-     ASR_WEIGHT_MATRIX,
-     DIM_3D,
-     DIM_D,
-     {"self_attn.q_proj.weight", "self_attn.k_proj.weight", "self_attn.v_proj.weight"},
-     0},
-    {L(qkv_bias),
-     ASR_WEIGHT_VECTOR,
-     DIM_ONE,
-     DIM_3D,
-     {"self_attn.q_proj.bias", "self_attn.k_proj.bias", "self_attn.v_proj.bias"},
-     1 << 1},
-    {L(out), ASR_WEIGHT_MATRIX, DIM_D, DIM_D, {"self_attn.out_proj.weight"}, 0},
-    {L(out_bias), ASR_WEIGHT_VECTOR, DIM_ONE, DIM_D, {"self_attn.out_proj.bias"}, 0},
-    {L(ffn_norm_gain), ASR_WEIGHT_VECTOR, DIM_ONE, DIM_D, {"final_layer_norm.weight"}, 0},
-    {L(ffn_norm_bias), ASR_WEIGHT_VECTOR, DIM_ONE, DIM_D, {"final_layer_norm.bias"}, 0},
-    {L(fc1), ASR_WEIGHT_MATRIX, DIM_FFN, DIM_D, {"fc1.weight"}, 0},
-    {L(fc1_bias), ASR_WEIGHT_VECTOR, DIM_ONE, DIM_FFN, {"fc1.bias"}, 0},
-    {L(fc2), ASR_WEIGHT_MATRIX, DIM_D, DIM_FFN, {"fc2.weight"}, 0},
-    {L(fc2_bias), ASR_WEIGHT_VECTOR, DIM_ONE, DIM_D, {"fc2.bias"}, 0},
+    VECTOR(L(norm_gain), DIM_D, "self_attn_layer_norm.weight"),
+    VECTOR(L(norm_bias), DIM_D, "self_attn_layer_norm.bias"),
+    MATRIX(L(qkv), DIM_3D, DIM_D, "self_attn.q_proj.weight", "self_attn.k_proj.weight",
+           "self_attn.v_proj.weight"),
+    VECTOR(L(qkv_bias), DIM_3D, "self_attn.q_proj.bias", "?self_attn.k_proj.bias",
+           "self_attn.v_proj.bias"),
+    MATRIX(L(out), DIM_D, DIM_D, "self_attn.out_proj.weight"),
+    VECTOR(L(out_bias), DIM_D, "self_attn.out_proj.bias"),
+    VECTOR(L(ffn_norm_gain), DIM_D, "final_layer_norm.weight"),
+    VECTOR(L(ffn_norm_bias), DIM_D, "final_layer_norm.bias"),
+    MATRIX(L(fc1), DIM_FFN, DIM_D, "fc1.weight"),
+    VECTOR(L(fc1_bias), DIM_FFN, "fc1.bias"),
+    MATRIX(L(fc2), DIM_D, DIM_FFN, "fc2.weight"),
+    VECTOR(L(fc2_bias), DIM_D, "fc2.bias"),
 };
 
 /* Of every layer of the decoder, besides. */
 static const weight_row cross_rows[] = {
-    {L(cross_norm_gain),
-     ASR_WEIGHT_VECTOR,
-     DIM_ONE,
-     DIM_D,
-     {"encoder_attn_layer_norm.weight"},
-     0},
-    {L(cross_norm_bias),
-     ASR_WEIGHT_VECTOR,
-     DIM_ONE,
-     DIM_D,
-     {"encoder_attn_layer_norm.bias"},
-     0},
-    {L(cross_q), ASR_WEIGHT_MATRIX, DIM_D, DIM_D, {"encoder_attn.q_proj.weight"}, 0},
-    {L(cross_q_bias), ASR_WEIGHT_VECTOR, DIM_ONE, DIM_D, {"encoder_attn.q_proj.bias"}, 0},
-    {L(cross_kv),
-     ASR_WEIGHT_MATRIX,
-     DIM_2D,
-     DIM_D,
-     {"encoder_attn.k_proj.weight", "encoder_attn.v_proj.weight"},
-     0},
-    {L(cross_kv_bias),
-     ASR_WEIGHT_VECTOR,
-     DIM_ONE,
-     DIM_2D,
-     {"encoder_attn.k_proj.bias", "encoder_attn.v_proj.bias"},
-     1 << 0},
-    {L(cross_out), ASR_WEIGHT_MATRIX, DIM_D, DIM_D, {"encoder_attn.out_proj.weight"}, 0},
-    {L(cross_out_bias),
-     ASR_WEIGHT_VECTOR,
-     DIM_ONE,
-     DIM_D,
-     {"encoder_attn.out_proj.bias"},
-     0},
+    VECTOR(L(cross_norm_gain), DIM_D, "encoder_attn_layer_norm.weight"),
+    VECTOR(L(cross_norm_bias), DIM_D, "encoder_attn_layer_norm.bias"),
+    MATRIX(L(cross_q), DIM_D, DIM_D, "encoder_attn.q_proj.weight"),
+    VECTOR(L(cross_q_bias), DIM_D, "encoder_attn.q_proj.bias"),
+    MATRIX(L(cross_kv), DIM_2D, DIM_D, "encoder_attn.k_proj.weight",
+           "encoder_attn.v_proj.weight"),
+    VECTOR(L(cross_kv_bias), DIM_2D, "?encoder_attn.k_proj.bias",
+           "encoder_attn.v_proj.bias"),
+    MATRIX(L(cross_out), DIM_D, DIM_D, "encoder_attn.out_proj.weight"),
+    VECTOR(L(cross_out_bias), DIM_D, "encoder_attn.out_proj.bias"),
 };
 
 #undef W
@@ -225,8 +170,9 @@ static bool add_recipe(void *user, const weight_row *row, const char *prefix,
     recipe->taps = row->kind == ASR_WEIGHT_CONV1D ? 3 : 1;
     for (int i = 0; i < ASR_WEIGHT_MAX_PARTS && row->parts[i]; i++) {
         asr_weight_part *part = &recipe->parts[recipe->n_parts++];
-        snprintf(part->name, sizeof(part->name), "%s%s", prefix, row->parts[i]);
-        part->optional = row->optional >> i & 1;
+        part->optional = row->parts[i][0] == '?';
+        snprintf(part->name, sizeof(part->name), "%s%s", prefix,
+                 row->parts[i] + part->optional);
     }
     /* The first part names the whole. */
     memcpy(recipe->name, recipe->parts[0].name, sizeof(recipe->name));
@@ -263,7 +209,8 @@ static bool create_weight(void *user, const weight_row *row, const char *prefix,
     (void)decoder;
     weight_target *target = user;
     char name[ASR_WEIGHT_NAME];
-    snprintf(name, sizeof(name), "%s%s", prefix, row->parts[0]);
+    snprintf(name, sizeof(name), "%s%s", prefix,
+             row->parts[0] + (row->parts[0][0] == '?'));
     asr_matrix matrix = asr_weights_matrix(target->source, name);
     asr_buffer **buffer = (asr_buffer **)((char *)owner + row->offset);
     *buffer = asr_weight_create(target->backend, &matrix, target->error);
