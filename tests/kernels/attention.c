@@ -79,13 +79,13 @@ static double weight_error(const attention *p, int row, int head)
            2 * CHECK_EPS * sqrt(p->keys);
 }
 
-static double attention_tolerance(const void *data, int row, int col)
+static double attention_tolerance(void *data, int row, int col)
 {
     const attention *p = data;
     return weight_error(p, row, col / p->dim) * p->v_max + 1e-35 * p->keys;
 }
 
-static double weights_tolerance(const void *data, int row, int col)
+static double weights_tolerance(void *data, int row, int col)
 {
     (void)col;
     const attention *p = data;

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Failed cases of one function that are told in full. */
+#define MOST_DESCRIBED 4
+
 static void append(check_case *c, const char *format, va_list args)
 {
     size_t used = strlen(c->label);
@@ -34,12 +37,14 @@ void check_describe(check_case *c, const char *format, ...)
 
 void check_fail(check_case *c, const char *format, ...)
 {
-    if (!c->failed) {
-        c->failed = true;
+    if (!c->failed)
         c->run->n_failures++;
+    if (!c->failed && c->run->n_failures <= MOST_DESCRIBED)
         printf("# %s %s: %s; run %d, --seed=%llu\n", c->run->device, c->run->function,
                c->label, c->round, (unsigned long long)c->run->seed);
-    }
+    c->failed = true;
+    if (c->run->n_failures > MOST_DESCRIBED)
+        return;
     va_list args;
     va_start(args, format);
     printf("#   ");

@@ -114,8 +114,7 @@ typedef struct findings {
 } findings;
 
 static void compare_row(findings *f, const check_leaf *leaf, const void *const data[2],
-                        size_t first, int row, check_tolerance tolerance,
-                        const void *context)
+                        size_t first, int row, check_tolerance tolerance, void *context)
 {
     for (int col = 0; col < leaf->matrix.cols; col++) {
         float actual = element(leaf, data[CHECK_TESTED], first + (size_t)col);
@@ -173,7 +172,7 @@ static void check_untouched(check_case *c, const check_result *result, const cha
 }
 
 void check_result_compare(check_case *c, const check_result *result,
-                          check_tolerance tolerance, const void *context)
+                          check_tolerance tolerance, void *context)
 {
     void *data[2];
     for (int side = 0; side < CHECK_SIDES; side++)

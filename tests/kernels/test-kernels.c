@@ -105,6 +105,16 @@ static uint64_t hash_name(const char *name)
     return hash;
 }
 
+static void report(const device *d, const char *what, bool failed, const char *skipped)
+{
+    char title[128];
+    snprintf(title, sizeof(title), "%.31s %s", d->name, what);
+    test_case_failed = failed;
+    test_skip_reason = skipped;
+    test_report(title);
+    test_skip_reason = NULL;
+}
+
 static void run_function(const options *o, size_t f, asr_dtype dtype, const char *name,
                          const device *d, asr_backend *reference, asr_backend *tested)
 {
@@ -119,10 +129,12 @@ static void run_function(const options *o, size_t f, asr_dtype dtype, const char
                      .peak_bytes = o->peak_bytes};
     functions[f].run(&run, dtype);
     char title[128];
-    snprintf(title, sizeof(title), "%.31s %.63s (%d cases)", d->name, name, run.n_cases);
-    test_case_failed = run.n_failures > 0;
+    snprintf(title, sizeof(title), "%.63s (%d cases)", name, run.n_cases);
+    if (run.n_failures)
+        printf("# %s %s: %d of %d cases failed\n", d->name, name, run.n_failures,
+               run.n_cases);
     if (!o->bench)
-        test_report(title);
+        report(d, title, run.n_failures > 0, NULL);
 }
 
 static void run_functions(const options *o, const device *d, asr_backend *reference,
@@ -143,16 +155,6 @@ static void run_functions(const options *o, const device *d, asr_backend *refere
             else
                 run_function(o, f, (asr_dtype)dtype, name, d, reference, tested);
         }
-}
-
-static void report(const device *d, const char *what, bool failed, const char *skipped)
-{
-    char title[128];
-    snprintf(title, sizeof(title), "%.31s %s", d->name, what);
-    test_case_failed = failed;
-    test_skip_reason = skipped;
-    test_report(title);
-    test_skip_reason = NULL;
 }
 
 /* Unwatched where there is no validation layer. NULL after a report. */
