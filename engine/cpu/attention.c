@@ -12,20 +12,22 @@
 /* Rows of q in a task. */
 #define BLOCK_ROWS 32
 
+/* Keys and values that a task packs, a multiple of every padding. */
+#define PACK_ROWS 256
+
 typedef struct attention_job {
     cpu_backend *backend;
     const asr_tensor *t;
     const cpu_product *product;
     bool to_bf16;
     cpu_matrix q, k, v, out;
-    int dim, n_blocks;
+    int dim, n_blocks, n_pack_tasks;
     cpu_panels keys, values; /* of one head; `data` of the first */
     size_t keys_bytes, values_bytes;
 } attention_job;
 
 /* Working memory of a task. */
 typedef struct task_memory {
-    float *q;      /* one row, scaled */
     char *x;       /* staged rows of q */
     float *scores; /* [BLOCK_ROWS, keys.count·16] */
     char *weights; /* scores after softmax, staged */
@@ -76,6 +78,7 @@ static attention_job make_job(const cpu_plan *plan, const asr_tensor *t)
     job.n_blocks = (t->rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
     job.keys = panels_for(job.product, job.k.rows, job.dim, size);
     job.values = panels_for(job.product, job.dim, job.k.rows, size);
+    job.n_pack_tasks = (job.k.rows + PACK_ROWS - 1) / PACK_ROWS;
     job.keys_bytes = cpu_align((size_t)job.keys.count * job.keys.stride);
     job.values_bytes = cpu_align((size_t)job.values.count * job.values.stride);
     job.keys.data = backend->shared.data;
@@ -89,7 +92,6 @@ static size_t lay_out(const attention_job *job, char *memory, task_memory *out)
     char *at = memory;
     out->x_stride = cpu_align((size_t)job->keys.k * job->product->x_size);
     out->weights_stride = cpu_align((size_t)job->values.k * job->product->x_size);
-    out->q = cpu_take(&at, (size_t)job->dim * sizeof(float));
     out->x = cpu_take(&at, BLOCK_ROWS * out->x_stride);
     out->scores =
         cpu_take(&at, BLOCK_ROWS * (size_t)job->keys.count * CPU_PANEL * sizeof(float));
@@ -110,26 +112,24 @@ bool cpu_attention_prepare(cpu_plan *plan, const asr_tensor *t, asr_error *error
                                error);
 }
 
-/* Packs the keys (even tasks) or values (odd tasks) of a head. */
+/* Packs PACK_ROWS keys and as many values of a head; padding counts as rows. */
 static void pack_task(void *context, int index, int thread)
 {
     (void)thread;
     const attention_job *job = context;
     const cpu_attention_kernels *kernels = job->backend->kernels->attention;
-    int head = index / 2;
-    if (index % 2 == 0) {
-        cpu_key_rows keys = cpu_head_rows(&job->k, job->t, head);
-        char *out = job->keys.data + (size_t)head * job->keys_bytes;
-        for (int panel = 0; panel < job->keys.count; panel++)
-            kernels->pack_keys(&keys, panel, job->keys.k, job->to_bf16,
-                               out + (size_t)panel * job->keys.stride);
-    } else {
-        cpu_key_rows values = cpu_head_rows(&job->v, job->t, head);
-        char *out = job->values.data + (size_t)head * job->values_bytes;
-        for (int panel = 0; panel < job->values.count; panel++)
-            kernels->pack_values(&values, panel, job->values.k, job->to_bf16,
-                                 out + (size_t)panel * job->values.stride);
-    }
+    int head = index / job->n_pack_tasks;
+    int first = index % job->n_pack_tasks * PACK_ROWS, last = first + PACK_ROWS;
+    cpu_key_rows keys = cpu_head_rows(&job->k, job->t, head);
+    cpu_key_rows values = cpu_head_rows(&job->v, job->t, head);
+    char *out = job->keys.data + (size_t)head * job->keys_bytes;
+    for (int panel = first / CPU_PANEL;
+         panel < last / CPU_PANEL && panel < job->keys.count; panel++)
+        kernels->pack_keys(&keys, job->t->scale, panel, job->keys.k, job->to_bf16,
+                           out + (size_t)panel * job->keys.stride);
+    kernels->pack_values(&values, first, last < job->values.k ? last : job->values.k,
+                         job->to_bf16, job->values.stride,
+                         job->values.data + (size_t)head * job->values_bytes);
 }
 
 /* sums = rows of x times all of `panels`. */
@@ -159,10 +159,9 @@ static void attention_task(void *context, int index, int thread)
     int head = index / job->n_blocks, kv_head = head / (t->n_heads / t->n_kv_heads);
     int first = index % job->n_blocks * BLOCK_ROWS, col = head * job->dim;
     int rows = t->rows - first < BLOCK_ROWS ? t->rows - first : BLOCK_ROWS;
-    for (int r = 0; r < rows; r++) {
-        kernels->scale(cpu_row(&job->q, first + r) + col, job->dim, t->scale, m.q);
-        job->product->stage(m.q, job->dim, job->keys.k, m.x + (size_t)r * m.x_stride);
-    }
+    for (int r = 0; r < rows; r++)
+        job->product->stage(cpu_row(&job->q, first + r) + col, job->dim, job->keys.k,
+                            m.x + (size_t)r * m.x_stride);
     multiply(job, m.x, m.x_stride, rows, &job->keys,
              job->keys.data + (size_t)kv_head * job->keys_bytes, m.scores);
     float sums[BLOCK_ROWS];
@@ -187,6 +186,6 @@ void cpu_attention_run(cpu_plan *plan, const asr_tensor *t)
         return;
     }
     attention_job job = make_job(plan, t);
-    cpu_pool_run(plan->backend->pool, 2 * t->n_kv_heads, pack_task, &job);
+    cpu_pool_run(plan->backend->pool, t->n_kv_heads * job.n_pack_tasks, pack_task, &job);
     cpu_pool_run(plan->backend->pool, t->n_heads * job.n_blocks, attention_task, &job);
 }

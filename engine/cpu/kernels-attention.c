@@ -202,13 +202,10 @@ static void mix_values(const cpu_key_rows *values, const float *weights,
 
 static float softmax(float *x, int n)
 {
-    float max = -INFINITY, sum = 0;
-#pragma omp simd reduction(max : max)
-    for (int i = 0; i < n; i++)
-        max = x[i] > max ? x[i] : max;
+    float max = vf_max_of(x, n, false, -INFINITY), sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (int i = 0; i < n; i++) {
-        x[i] = cpu_exp(x[i] - max);
+        x[i] = cpu_exp_negative(x[i] - max);
         sum += x[i];
     }
     return sum;
@@ -220,54 +217,82 @@ static void scale(const float *x, int n, float factor, float *out)
         out[i] = x[i] * factor;
 }
 
-/* Columns that are turned at a time, so that 16 rows of them lie in the nearest cache. */
+/* Columns that are packed at a time: what is in work stays in the nearest cache. */
 #define PACK_COLUMNS 64
 
-static void load_columns(const cpu_key_rows *rows, int i, int first, int count,
-                         float *out)
+/* out[d·stride] = factor·row[first + d]. */
+CPU_INLINE void load_columns(const cpu_key_rows *rows, int i, int first, int count,
+                             float factor, float *restrict out, int stride)
 {
     const char *row = row_of(rows, i);
-    for (int d = 0; d < count; d++)
-        out[d] = load_value(row, first + d, rows->is_f16);
+    if (rows->is_f16)
+        for (int d = 0; d < count; d++)
+            out[d * stride] = load_value(row, first + d, true) * factor;
+    else
+        for (int d = 0; d < count; d++)
+            out[d * stride] = load_value(row, first + d, false) * factor;
 }
 
-static void pack_keys(const cpu_key_rows *keys, int panel, int k, bool to_bf16, void *out)
+/* The values at k and k + 1 of each output of a panel, side by side in bf16. */
+CPU_INLINE void store_pairs(const float *restrict first, const float *restrict second,
+                            uint32_t *restrict out)
+{
+    for (int i = 0; i < CPU_PANEL; i++)
+        out[i] = asr_f32_to_bf16(first[i]) | (uint32_t)asr_f32_to_bf16(second[i]) << 16;
+}
+
+static void pack_keys(const cpu_key_rows *keys, float factor, int panel, int k,
+                      bool to_bf16, void *out)
 {
     int first_key = panel * CPU_PANEL;
     for (int first = 0; first < k; first += PACK_COLUMNS) {
-        float block[CPU_PANEL][PACK_COLUMNS] = {0};
+        float block[PACK_COLUMNS][CPU_PANEL] = {0};
         int count = k - first < PACK_COLUMNS ? k - first : PACK_COLUMNS;
         int inside = keys->dim - first < count ? keys->dim - first : count;
         for (int i = 0; i < CPU_PANEL && first_key + i < keys->count; i++)
-            load_columns(keys, first_key + i, first, inside, block[i]);
-        for (int d = 0; d < count; d++)
-            for (int i = 0; i < CPU_PANEL; i++) {
-                int at = first + d;
-                if (to_bf16)
-                    ((uint16_t *)out)[(at / 2 * CPU_PANEL + i) * 2 + at % 2] =
-                        asr_f32_to_bf16(block[i][d]);
-                else
-                    ((float *)out)[at * CPU_PANEL + i] = block[i][d];
-            }
+            load_columns(keys, first_key + i, first, inside, factor, &block[0][i],
+                         CPU_PANEL);
+        if (to_bf16)
+            for (int d = 0; d < count; d += 2)
+                store_pairs(block[d], block[d + 1],
+                            (uint32_t *)out + (first + d) / 2 * CPU_PANEL);
+        else
+            memcpy((float *)out + first * CPU_PANEL, block,
+                   (size_t)count * sizeof(block[0]));
     }
 }
 
-static void pack_values(const cpu_key_rows *values, int panel, int k, bool to_bf16,
-                        void *out)
+/* Two values, which are side by side in bf16, into all panels. */
+static void pack_two_values(const cpu_key_rows *values, int row, bool to_bf16,
+                            size_t panel_stride, char *out)
 {
-    int first = panel * CPU_PANEL;
-    int inside = values->dim - first < CPU_PANEL ? values->dim - first : CPU_PANEL;
-    for (int i = 0; i < k; i++) {
-        float row[CPU_PANEL] = {0};
-        if (i < values->count)
-            load_columns(values, i, first, inside, row);
-        if (to_bf16)
-            for (int d = 0; d < CPU_PANEL; d++)
-                ((uint16_t *)out)[(i / 2 * CPU_PANEL + d) * 2 + i % 2] =
-                    asr_f32_to_bf16(row[d]);
-        else
-            memcpy((float *)out + (size_t)i * CPU_PANEL, row, sizeof(row));
+    for (int first = 0; first < values->dim; first += PACK_COLUMNS) {
+        float block[2][PACK_COLUMNS] = {0};
+        int rest = values->dim - first;
+        int inside = rest < PACK_COLUMNS ? rest : PACK_COLUMNS;
+        for (int i = 0; i < 2 && row + i < values->count; i++)
+            load_columns(values, row + i, first, inside, 1, block[i], 1);
+        for (int d = 0; d < inside; d += CPU_PANEL) {
+            char *panel = out + (size_t)((first + d) / CPU_PANEL) * panel_stride;
+            if (to_bf16) {
+                store_pairs(&block[0][d], &block[1][d],
+                            (uint32_t *)panel + row / 2 * CPU_PANEL);
+            } else {
+                float *at = (float *)panel + (size_t)row * CPU_PANEL;
+                size_t bytes = CPU_PANEL * sizeof(float);
+                memcpy(at, &block[0][d], bytes);
+                if (row + 1 < values->count)
+                    memcpy(at + CPU_PANEL, &block[1][d], bytes);
+            }
+        }
     }
+}
+
+static void pack_values(const cpu_key_rows *values, int first, int last, bool to_bf16,
+                        size_t panel_stride, void *out)
+{
+    for (int row = first; row < last; row += 2)
+        pack_two_values(values, row, to_bf16, panel_stride, out);
 }
 
 extern const cpu_attention_kernels CPU_TABLE(attention);

@@ -54,10 +54,7 @@ typedef int16_t staged;
 static float stage(const float *restrict x, int n, int k, void *out)
 {
     staged *restrict q = out;
-    float max = 0;
-#pragma omp simd reduction(max : max)
-    for (int i = 0; i < n; i++)
-        max = fabsf(x[i]) > max ? fabsf(x[i]) : max;
+    float max = vf_max_of(x, n, true, 0);
     float inverse = max > 0 ? 127.0f / max : 0;
     const float integer = 0x1.8p23f; /* adding it rounds to nearest, ties to even */
     for (int i = 0; i < n; i++) {

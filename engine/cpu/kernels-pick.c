@@ -8,11 +8,7 @@
 
 static float max_of(const float *x, int n)
 {
-    float max = -INFINITY;
-#pragma omp simd reduction(max : max)
-    for (int i = 0; i < n; i++)
-        max = x[i] > max ? x[i] : max;
-    return max;
+    return vf_max_of(x, n, false, -INFINITY);
 }
 
 static float add_mask(const float *restrict x, const float *restrict mask, int n,

@@ -6,6 +6,7 @@
 #include "graph/half.h"
 
 #include <math.h>
+#include <stdbool.h>
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -37,6 +38,21 @@ CPU_INLINE void vf_store(float *p, vf x)
 CPU_INLINE vf vf_set(float x)
 {
     return x - (vf){0};
+}
+
+CPU_INLINE vf vf_max(vf a, vf b)
+{
+#if defined(__AVX512F__)
+    return (vf)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return (vf)_mm256_max_ps((__m256)a, (__m256)b);
+#elif defined(__SSE__)
+    return (vf)_mm_max_ps((__m128)a, (__m128)b);
+#else
+    for (int i = 0; i < VF_WIDTH; i++)
+        a[i] = a[i] > b[i] ? a[i] : b[i];
+    return a;
+#endif
 }
 
 /* VF_WIDTH values of f16. */
@@ -85,16 +101,36 @@ CPU_INLINE vf vf_pair_sums(vf a, vf b)
 #endif
 }
 
-/* e^x within 3·10^-7 of its value, e^0 exactly 1; 0 below −87. x = n·ln 2 + r with ln 2
- * in two parts (Cody and Waite 1980), then 1 + r·q(r) with the q of degree 4 that is
+/* The largest of x[n], or of their absolute values; `least` when n is 0. Four maxima at
+ * once, as each waits for the one before. */
+CPU_INLINE float vf_max_of(const float *x, int n, bool absolute, float least)
+{
+    vf max[4] = {vf_set(least), vf_set(least), vf_set(least), vf_set(least)};
+    int i = 0;
+    for (; i + 4 * VF_WIDTH <= n; i += 4 * VF_WIDTH)
+        for (int j = 0; j < 4; j++) {
+            vf v = vf_load(x + i + j * VF_WIDTH);
+            max[j] = vf_max(max[j], absolute ? vf_max(v, -v) : v);
+        }
+    vf all = vf_max(vf_max(max[0], max[1]), vf_max(max[2], max[3]));
+    for (int j = 0; j < VF_WIDTH; j++)
+        least = all[j] > least ? all[j] : least;
+    for (; i < n; i++) {
+        float v = absolute ? fabsf(x[i]) : x[i];
+        least = v > least ? v : least;
+    }
+    return least;
+}
+
+/* e^x for x in [−87, 88] within 3·10^-7 of its value, e^0 exactly 1. x = n·ln 2 + r with
+ * ln 2 in two parts (Cody and Waite 1980), then 1 + r·q(r) with the q of degree 4 that is
  * closest to (e^r − 1)/r over |r| ≤ ln 2 / 2 (Chebyshev fit). */
-CPU_INLINE float cpu_exp(float x)
+CPU_INLINE float cpu_exp_inside(float x)
 {
     const float integer = 0x1.8p23f; /* adding it rounds, n is left in the low bits */
-    float clamped = x < -87.0f ? -87.0f : x > 88.0f ? 88.0f : x;
-    float shifted = clamped * 1.44269504f + integer;
+    float shifted = x * 1.44269504f + integer;
     float n = shifted - integer;
-    float r = clamped - n * 0x1.62e4p-1f; /* 14 bits: the product is exact */
+    float r = x - n * 0x1.62e4p-1f; /* 14 bits: the product is exact */
     r -= n * 0x1.7f7d1cp-20f;
     float q = 0.008363173075f;
     q = q * r + 0.04187564445f;
@@ -102,7 +138,20 @@ CPU_INLINE float cpu_exp(float x)
     q = q * r + 0.4999937214f;
     q = q * r + 1.0f;
     float power = asr_bits_to_float((asr_float_to_bits(shifted) << 23) + 0x3F800000u);
-    return x < -87.0f ? 0.0f : (q * r + 1.0f) * power;
+    return (q * r + 1.0f) * power;
+}
+
+/* e^x for any x; 0 below −87. */
+CPU_INLINE float cpu_exp(float x)
+{
+    float inside = x < -87.0f ? -87.0f : x > 88.0f ? 88.0f : x;
+    return x < -87.0f ? 0.0f : cpu_exp_inside(inside);
+}
+
+/* e^x for x ≤ 0, of which 10^-38 may be left where it is less. */
+CPU_INLINE float cpu_exp_negative(float x)
+{
+    return cpu_exp_inside(x < -87.0f ? -87.0f : x);
 }
 
 /* erf(x) within 3·10^-7: x times a polynomial in x², fitted by Chebyshev's method over

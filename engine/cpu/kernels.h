@@ -82,13 +82,15 @@ typedef struct cpu_attention_kernels {
     /* x becomes exp(x − max x); returns its sum. */
     float (*softmax)(float *x, int n);
     void (*scale)(const float *x, int n, float factor, float *out);
-    /* Many rows of q: keys and values packed as the panels of a product with f32 or
-     * bf16 weights. Panel `panel` of q·kᵀ holds 16 keys, that of weights·v 16 columns;
-     * `k` is the padded length. */
-    void (*pack_keys)(const cpu_key_rows *keys, int panel, int k, bool to_bf16,
-                      void *out);
-    void (*pack_values)(const cpu_key_rows *values, int panel, int k, bool to_bf16,
-                        void *out);
+    /* Many rows of q: keys (times `factor`) and values packed as the panels of a product
+     * with f32 or bf16 weights. Panel `panel` of q·kᵀ holds 16 keys, k their padded
+     * length. The panels of weights·v hold 16 columns each; rows [first, last) are
+     * packed, of which those beyond the values are zeros. `first` is even; so is `last`
+     * in bf16, and in f32 it is at most the values' count. */
+    void (*pack_keys)(const cpu_key_rows *keys, float factor, int panel, int k,
+                      bool to_bf16, void *out);
+    void (*pack_values)(const cpu_key_rows *values, int first, int last, bool to_bf16,
+                        size_t panel_stride, void *out);
 } cpu_attention_kernels;
 
 typedef struct cpu_pick_kernels {

@@ -26,8 +26,10 @@ typedef struct pack_job {
     size_t size; /* of one weight */
 } pack_job;
 
-/* Copies 16 rows of the weight into one panel, `group` neighbours at a time. */
-static void pack_panel(const pack_job *job, int panel, size_t group_bytes)
+/* Copies 16 rows of the weight into one panel, `group_bytes`, a constant where this is
+ * inlined, at a time. */
+static inline __attribute__((always_inline)) void
+pack_panel(const pack_job *job, int panel, size_t group_bytes)
 {
     const cpu_buffer *w = job->weight;
     size_t row_bytes = (size_t)w->base.cols * job->size;
