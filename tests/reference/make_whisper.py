@@ -9,8 +9,8 @@ hub's layout, with its expected values beside it:
   config.json, generation_config.json, preprocessor_config.json, tokenizer.json
   model.safetensors, or shards with model.safetensors.index.json
   expected.safetensors, f32 unless said otherwise, all of speech.wav (beside the checkpoints):
-    features          [n_mels, K]    log-mel, frames features.frames [K] (i64) of the window
-    encoder           [K, d_model]   the encoder's last layer norm, rows encoder.frames [K] (i64)
+    features          [n_mels, K]    log-mel, frames features.frames [K] (i32) of the window
+    encoder           [K, d_model]   the encoder's last layer norm, rows encoder.frames [K] (i32)
     tokens            [T]            forced decoder input from <|startoftranscript|> on (i32)
     logits            [T, vocab]     row i is the distribution after tokens[i], before softmax
     alignment_heads   [H, 2]         (layer, head) of each row below (i32)
@@ -21,7 +21,7 @@ hub's layout, with its expected values beside it:
     greedy.margin     [N]            best logit minus the second: how safe the choice is
 
 and DIR/features.safetensors: mel80 [80, K] and mel128 [128, K] of speech.wav padded to 30 s,
-frames [K] (i64).
+frames [K] (i32).
 
 The checkpoint is saved first and read back in f32, so f16 weights are compared as rounded.
 Needs: pip install torch transformers safetensors soundfile. Written with transformers 5.23.
@@ -220,7 +220,7 @@ def expected_values(checkpoint, model, tokenizer, features):
     output = model(encoder_outputs=(encoder,), decoder_input_ids=torch.tensor([forced]),
                    output_attentions=True)
     steps, margins = greedy(model, encoder, prompt, GREEDY_STEPS)
-    frames = torch.arange(0, checkpoint.positions, checkpoint.frame_step)
+    frames = torch.arange(0, checkpoint.positions, checkpoint.frame_step, dtype=torch.int32)
     heads = [output.cross_attentions[layer][0, head]
              for layer, head in checkpoint.alignment_heads]
     return {
@@ -301,7 +301,7 @@ def main():
     for checkpoint in CHECKPOINTS:
         if not arguments.names or checkpoint.name in arguments.names:
             make(checkpoint, samples, arguments.output)
-    frames = torch.arange(0, 400, 5)
+    frames = torch.arange(0, 400, 5, dtype=torch.int32)
     save(arguments.output / "features.safetensors",
          {"mel80": log_mel(samples, 80, 1500)[:, frames],
           "mel128": log_mel(samples, 128, 1500)[:, frames], "frames": frames},

@@ -8,8 +8,8 @@ f32. Transcribes CLIPS of the audio folder (default: shared/audio beside the che
 where the words are not those of NAME.txt, which proves the checkpoint's conversion, and writes
 DIR/NAME.safetensors (default tests/fixtures/whisper/base), f32 unless said otherwise:
 
-  features        [80, K]    log-mel, frames features.frames [K] (i64) of the 3000
-  encoder         [K, 512]   the encoder's last layer norm, rows encoder.frames [K] (i64)
+  features        [80, K]    log-mel, frames features.frames [K] (i32) of the 3000
+  encoder         [K, 512]   the encoder's last layer norm, rows encoder.frames [K] (i32)
   tokens          [T]        forced decoder input: prompt, then the greedy tokens (i32)
   logits.ids      [T, 200]   the 200 best tokens after tokens[i], best first (i32) ...
   logits.values   [T, 200]   ... and their logits
@@ -64,7 +64,7 @@ def reference_values(model, extracted, prompt, end):
     forced = [*prompt, *steps]
     logits = model(encoder_outputs=(encoder,), decoder_input_ids=torch.tensor([forced])).logits[0]
     best = logits.topk(BEST)
-    frames = torch.arange(0, encoder.shape[1], FRAME_STEP)
+    frames = torch.arange(0, encoder.shape[1], FRAME_STEP, dtype=torch.int32)
     tokens, starts = token_times(model, features, extracted.attention_mask)
     return {
         "features": features[0][:, frames * 2], "features.frames": frames * 2,
