@@ -24,15 +24,20 @@ void main()
     float sum = 0.0;
     for (int c = me; c < p.cols; c += LOCAL_SIZE)
         sum += x[start + c];
-    float mean = reduce_sum(sum) / float(p.cols);
+    float guess = reduce_sum(sum) / float(p.cols);
 
-    float squares = 0.0;
+    // The sum's rounding would show where a row is nearly constant: what it lacks comes
+    // from the second pass.
+    float rest = 0.0, squares = 0.0;
     for (int c = me; c < p.cols; c += LOCAL_SIZE) {
-        float d = x[start + c] - mean;
+        float d = x[start + c] - guess;
+        rest += d;
         squares += d * d;
     }
-    float scale = 1.0 / sqrt(reduce_sum(squares) / float(p.cols) + p.eps);
+    rest = reduce_sum(rest) / float(p.cols);
+    float variance = max(reduce_sum(squares) / float(p.cols) - rest * rest, 0.0);
+    float scale = 1.0 / sqrt(variance + p.eps);
 
     for (int c = me; c < p.cols; c += LOCAL_SIZE)
-        y[row * p.cols + c] = (x[start + c] - mean) * scale * gain[c] + bias[c];
+        y[row * p.cols + c] = (x[start + c] - guess - rest) * scale * gain[c] + bias[c];
 }

@@ -7,6 +7,10 @@
 #include "activation.glsl"
 #include "unpack.glsl"
 
+layout(constant_id = 6) const int ACTIVATION = 0;
+layout(constant_id = 7) const bool HAS_BIAS = false;
+layout(constant_id = 8) const bool HAS_RESIDUAL = false;
+
 #if WEIGHT == DTYPE_I8
 #define VALUE int
 #define VALUE4 ivec4
@@ -18,14 +22,19 @@ layout(binding = 1) readonly buffer W { uint w[]; };
 layout(binding = 5) readonly buffer XScales { float x_scales[]; };
 layout(binding = 6) readonly buffer WScales { float w_scales[]; };
 
-ivec4 load_x(int row, int k)
+int x_begin(int row)
 {
-    return unpack_i8(x[(row * p.w_stride + k) >> 2]);
+    return (row * p.w_stride) >> 2;
 }
 
-ivec4 load_w(int col, int k)
+ivec4 load_x(int begin, int k4)
 {
-    return unpack_i8(w[(col * p.w_stride + k) >> 2]);
+    return unpack_i8(x[begin + k4]);
+}
+
+ivec4 load_w(int begin, int k4)
+{
+    return unpack_i8(w[begin + k4]);
 }
 
 int dot4(ivec4 a, ivec4 b)
@@ -48,16 +57,16 @@ float scaled(int sum, int row, int col)
 #if WEIGHT == DTYPE_F32
 layout(binding = 1) readonly buffer W { vec4 w[]; };
 
-vec4 load_w(int col, int k)
+vec4 load_w(int begin, int k4)
 {
-    return w[(col * p.w_stride + k) >> 2];
+    return w[begin + k4];
 }
 #else
 layout(binding = 1) readonly buffer W { uvec2 w[]; };
 
-vec4 load_w(int col, int k)
+vec4 load_w(int begin, int k4)
 {
-    uvec2 words = w[(col * p.w_stride + k) >> 2];
+    uvec2 words = w[begin + k4];
 #if WEIGHT == DTYPE_F16
     return unpack_f16(words);
 #else
@@ -77,19 +86,28 @@ float scaled(float sum, int row, int col)
 }
 #endif
 
+// Elements 4·k4 … 4·k4 + 3 of row `col` of w are load_w(w_begin(col), k4).
+int w_begin(int col)
+{
+    return (col * p.w_stride) >> 2;
+}
+
 layout(binding = 2) readonly buffer Bias { float bias[]; };
 layout(binding = 3) readonly buffer Residual { float residual[]; };
 layout(binding = 4) writeonly buffer Y { float y[]; };
 
-void finish(int row, int col, VALUE sum)
+// To be read before the loop over a column's rows.
+float bias_of(int col)
+{
+    return HAS_BIAS && col < p.cols ? bias[col] : 0.0;
+}
+
+void finish(int row, int col, VALUE sum, float column_bias)
 {
     if (row >= p.rows || col >= p.cols)
         return;
-    float result = scaled(sum, row, col);
-    if ((p.flags & MATMUL_BIAS) != 0)
-        result += bias[col];
-    result = activate(p.act, result);
-    if ((p.flags & MATMUL_RESIDUAL) != 0)
+    float result = activate(ACTIVATION, scaled(sum, row, col) + column_bias);
+    if (HAS_RESIDUAL)
         result += residual[p.residual_offset + row * p.residual_stride + col];
     y[row * p.cols + col] = result;
 }

@@ -22,12 +22,13 @@ void main()
     for (int i = 0; i < ROWS * COLS; i++)
         sum[i] = VALUE(0);
 
-    for (int k = me * 4; k < p.depth; k += LOCAL_SIZE * 4) {
+    int depth4 = (p.depth + 3) / 4;
+    for (int k4 = me; k4 < depth4; k4 += LOCAL_SIZE) {
         VALUE4 row[ROWS];
         for (int r = 0; r < ROWS; r++)
-            row[r] = load_x(min(first_row + r, p.rows - 1), k);
+            row[r] = load_x(x_begin(min(first_row + r, p.rows - 1)), k4);
         for (int c = 0; c < COLS; c++) {
-            VALUE4 column = load_w(min(first_col + c, p.cols - 1), k);
+            VALUE4 column = load_w(w_begin(min(first_col + c, p.cols - 1)), k4);
             for (int r = 0; r < ROWS; r++)
                 sum[r * COLS + c] += dot4(row[r], column);
         }
@@ -44,5 +45,6 @@ void main()
     }
     barrier();
     for (int i = me; i < ROWS * COLS; i += LOCAL_SIZE)
-        finish(first_row + i / COLS, first_col + i % COLS, partial[i * LOCAL_SIZE]);
+        finish(first_row + i / COLS, first_col + i % COLS, partial[i * LOCAL_SIZE],
+               bias_of(first_col + i % COLS));
 }

@@ -18,19 +18,19 @@ const int SLICE = 4;
 shared VALUE4 x_slice[SLICE * SIDE * ROWS];
 shared VALUE4 w_slice[SLICE * SIDE * COLS];
 
-void load_slices(int first_row, int first_col, int first_k)
+void load_slices(int first_row, int first_col, int first_k4, int depth4)
 {
     for (int i = int(gl_LocalInvocationIndex); i < SLICE * SIDE * ROWS; i += LOCAL_SIZE) {
-        int k = first_k + i % SLICE * 4;
+        int k4 = first_k4 + i % SLICE;
         int row = min(first_row + i / SLICE, p.rows - 1);
         x_slice[i % SLICE * SIDE * ROWS + i / SLICE] =
-            k < p.depth ? load_x(row, k) : VALUE4(0);
+            k4 < depth4 ? load_x(x_begin(row), k4) : VALUE4(0);
     }
     for (int i = int(gl_LocalInvocationIndex); i < SLICE * SIDE * COLS; i += LOCAL_SIZE) {
-        int k = first_k + i % SLICE * 4;
+        int k4 = first_k4 + i % SLICE;
         int col = min(first_col + i / SLICE, p.cols - 1);
         w_slice[i % SLICE * SIDE * COLS + i / SLICE] =
-            k < p.depth ? load_w(col, k) : VALUE4(0);
+            k4 < depth4 ? load_w(w_begin(col), k4) : VALUE4(0);
     }
 }
 
@@ -44,9 +44,10 @@ void main()
     for (int i = 0; i < ROWS * COLS; i++)
         sum[i] = VALUE(0);
 
-    for (int k = 0; k < p.depth; k += 4 * SLICE) {
+    int depth4 = (p.depth + 3) / 4;
+    for (int k4 = 0; k4 < depth4; k4 += SLICE) {
         barrier();
-        load_slices(first_row, first_col, k);
+        load_slices(first_row, first_col, k4, depth4);
         barrier();
         for (int s = 0; s < SLICE; s++) {
             VALUE4 row[ROWS];
@@ -60,8 +61,10 @@ void main()
         }
     }
 
-    for (int r = 0; r < ROWS; r++)
-        for (int c = 0; c < COLS; c++)
-            finish(first_row + r * SIDE + ty, first_col + c * SIDE + tx,
-                   sum[r * COLS + c]);
+    for (int c = 0; c < COLS; c++) {
+        int col = first_col + c * SIDE + tx;
+        float column_bias = bias_of(col);
+        for (int r = 0; r < ROWS; r++)
+            finish(first_row + r * SIDE + ty, col, sum[r * COLS + c], column_bias);
+    }
 }

@@ -21,11 +21,27 @@ uint pcg_hash(uint x)
     return (word >> 22) ^ word;
 }
 
+// The natural logarithm of x > 0 to the last bits: log() may be coarse, and two devices
+// must not draw different tokens. x = m·2^e with m in [1/√2, √2), and log m as the series
+// of artanh((m − 1)/(m + 1)).
+float exact_log(float x)
+{
+    int e;
+    float m = frexp(x, e);
+    if (m < 0.70710678) {
+        m *= 2.0;
+        e--;
+    }
+    float s = (m - 1.0) / (m + 1.0), s2 = s * s;
+    float tail = s2 * (1.0 / 3.0 + s2 * (1.0 / 5.0 + s2 * (1.0 / 7.0 + s2 * (1.0 / 9.0))));
+    return float(e) * 0.69314718 + 2.0 * (s + s * tail);
+}
+
 float noise(uint seed, uint token)
 {
     uint bits = pcg_hash(pcg_hash(seed) ^ token);
     float u = (float(bits >> 9) + 0.5) * (1.0 / 8388608.0);
-    return -log(-log(u));
+    return -exact_log(-exact_log(u));
 }
 
 // The largest logit of tokens [first, last) and the sum of exponentials relative to it,

@@ -17,16 +17,19 @@ layout(binding = 2) writeonly buffer Scales { float scales[]; };
 void main()
 {
     int row = int(gl_WorkGroupID.x);
-    int first = int(gl_LocalInvocationIndex) * 4;
+    int me = int(gl_LocalInvocationIndex);
+    int depth4 = (p.depth + 3) / 4;
+    int begin = x_begin(row);
 
     vec4 most = vec4(0.0);
-    for (int k = first; k < p.depth; k += LOCAL_SIZE * 4)
-        most = max(most, abs(load_x(row, k)));
+    for (int k4 = me; k4 < depth4; k4 += LOCAL_SIZE)
+        most = max(most, abs(load_x(begin, k4)));
     float largest = reduce_max(max(max(most.x, most.y), max(most.z, most.w)));
 
     float inverse = largest > 0.0 ? 127.0 / largest : 0.0;
-    for (int k = first; k < p.depth; k += LOCAL_SIZE * 4)
-        y[(row * p.w_stride + k) >> 2] = pack_i8(ivec4(roundEven(load_x(row, k) * inverse)));
-    if (gl_LocalInvocationIndex == 0)
+    for (int k4 = me; k4 < depth4; k4 += LOCAL_SIZE)
+        y[((row * p.w_stride) >> 2) + k4] =
+            pack_i8(ivec4(roundEven(load_x(begin, k4) * inverse)));
+    if (me == 0)
         scales[row] = largest / 127.0;
 }

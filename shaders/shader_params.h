@@ -5,17 +5,13 @@
 #ifndef ASR_SHADER_PARAMS_H
 #define ASR_SHADER_PARAMS_H
 
-/* `flags` of matmul_params. */
-#define MATMUL_BIAS 1
-#define MATMUL_RESIDUAL 2
-
-/* `act` of matmul_params: the values of asr_activation. */
+/* The `ACTIVATION` specialisation constant: the values of asr_activation. */
 #define ACT_NONE 0
 #define ACT_GELU 1
 #define ACT_RELU 2
 #define ACT_SILU 3
 
-/* The `dtype` specialisation constants: the values of asr_dtype. */
+/* The `…DTYPE` specialisation constants: the values of asr_dtype. */
 #define DTYPE_F32 0
 #define DTYPE_F16 1
 #define DTYPE_BF16 2
@@ -30,7 +26,6 @@ struct matmul_params {
     int step, pad;
     int w_stride;
     int residual_offset, residual_stride;
-    int act, flags;
 };
 
 struct layer_norm_params {

@@ -127,7 +127,7 @@ typedef enum vulkan_kernel_id {
     VULKAN_ROWS,
     VULKAN_STORE,
     VULKAN_ATTENTION_ROWS,
-    VULKAN_ATTENTION_ROWS_SHUFFLE,
+    VULKAN_ATTENTION_LANES,
     VULKAN_ATTENTION_FEW,
     VULKAN_ATTENTION_MERGE,
     VULKAN_ATTENTION_WEIGHTS,
@@ -137,7 +137,7 @@ typedef enum vulkan_kernel_id {
 } vulkan_kernel_id;
 
 #define VULKAN_MAX_BINDINGS 7
-#define VULKAN_MAX_CONSTANTS 6
+#define VULKAN_MAX_CONSTANTS 9
 
 typedef struct vulkan_kernel {
     const char *name;

@@ -6,9 +6,9 @@
 
 #include "add.h"
 #include "attention_few.h"
+#include "attention_lanes.h"
 #include "attention_merge.h"
 #include "attention_rows.h"
-#include "attention_rows_shuffle.h"
 #include "attention_weights.h"
 #include "layer_norm.h"
 #include "matmul_few_bf16.h"
@@ -52,7 +52,7 @@ static const vulkan_kernel kernels[VULKAN_KERNELS] = {
     KERNEL(rows, 4, 1 << 3, rows_params),
     KERNEL(store, 3, 1 << 2, store_params),
     KERNEL(attention_rows, 4, 1 << 3, attention_params),
-    KERNEL(attention_rows_shuffle, 4, 1 << 3, attention_params),
+    KERNEL(attention_lanes, 4, 1 << 3, attention_params),
     KERNEL(attention_few, 6, 1 << 3, attention_params),
     KERNEL(attention_merge, 2, 1 << 1, attention_params),
     KERNEL(attention_weights, 5, 1 << 3, attention_params),

@@ -5,6 +5,9 @@
 /* From how many rows on the kernel with an invocation for each row of q pays. */
 #define MANY_ROWS 16
 
+/* Keys of a block in shared memory: with heads of 64 elements, 8 KB. */
+#define BLOCK_KEYS 16
+
 /* The widest head, in groups of four elements, whose row of q and result an invocation
  * can hold. */
 #define MAX_HELD_DIM4 32
@@ -43,13 +46,32 @@ static bool lower_rows(vulkan_plan *plan, const struct attention_params *push,
     bool lanes = plan->backend->uses_lanes;
     int local_size = vulkan_row_size(plan);
     int32_t constants[VULKAN_MAX_CONSTANTS] = {
-        local_size,          reads_vectors(push),     (int32_t)dtype,
-        (push->dim + 3) / 4, lanes ? local_size : 16,
+        local_size, reads_vectors(push), (int32_t)dtype, (push->dim + 3) / 4, BLOCK_KEYS,
     };
     int groups[3] = {vulkan_groups(push->rows, local_size), push->heads, 1};
-    return vulkan_plan_add(plan,
-                           lanes ? VULKAN_ATTENTION_ROWS_SHUFFLE : VULKAN_ATTENTION_ROWS,
+    return vulkan_plan_add(plan, lanes ? VULKAN_ATTENTION_LANES : VULKAN_ATTENTION_ROWS,
                            constants, bindings, push, groups, error);
+}
+
+/* Rows of q that share each load of k and v. A GPU's caches do that, and its registers
+ * are needed otherwise. */
+static int rows_for_group(const vulkan_plan *plan, int rows, int dim)
+{
+    int most = dim <= 64 ? 8 : dim <= 128 ? 4 : 1; /* rows that an invocation holds */
+    if (!plan->backend->uses_lanes)
+        return 1;
+    return rows < most ? rows : most;
+}
+
+/* Keys of a workgroup: few for GPUs, which have invocations to spare; on software Vulkan
+ * as many as shared memory holds. */
+static int keys_for_group(const vulkan_plan *plan, int rows)
+{
+    if (!plan->backend->uses_lanes)
+        return 256;
+    uint32_t bytes = plan->backend->device.properties.limits.maxComputeSharedMemorySize;
+    int most = (int)((bytes - 1024) / sizeof(float)) / rows;
+    return most < 2048 ? most : 2048;
 }
 
 /* bindings: q, k, v, result, table, length. */
@@ -57,15 +79,15 @@ static bool lower_few(vulkan_plan *plan, struct attention_params *push, asr_dtyp
                       vulkan_range bindings[6], bool has_table, asr_error *error)
 {
     int local_size = vulkan_row_size(plan);
-    /* Software Vulkan has no invocations to spare for splitting. */
-    int chunk = plan->backend->uses_lanes ? 2048 : 256;
+    int rows_together = has_table ? 1 : rows_for_group(plan, push->rows, push->dim);
+    int chunk = keys_for_group(plan, rows_together);
     int keys = has_table ? push->table_cols : push->keys;
     push->splits = vulkan_groups(keys, chunk);
     int32_t constants[VULKAN_MAX_CONSTANTS] = {
         local_size, reads_vectors(push), (int32_t)dtype, (push->dim + 3) / 4,
-        chunk,      has_table,
+        chunk,      has_table,           rows_together,
     };
-    int groups[3] = {push->splits, push->heads, push->rows};
+    int groups[3] = {push->splits, push->heads, vulkan_groups(push->rows, rows_together)};
     if (push->splits == 1)
         return vulkan_plan_add(plan, VULKAN_ATTENTION_FEW, constants, bindings, push,
                                groups, error);

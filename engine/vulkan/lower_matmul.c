@@ -46,8 +46,6 @@ static struct matmul_params params_of(const asr_tensor *t, const vulkan_operand 
         .w_stride = w->stride,
         .residual_offset = residual->offset,
         .residual_stride = residual->stride,
-        .act = (int)t->act,
-        .flags = (t->src[2] ? MATMUL_BIAS : 0) | (t->src[3] ? MATMUL_RESIDUAL : 0),
     };
 }
 
@@ -72,6 +70,9 @@ bool vulkan_lower_matmul(vulkan_plan *plan, const asr_tensor *t, asr_error *erro
         choice.rows,
         choice.cols,
         choice.side,
+        (int32_t)t->act,
+        t->src[2] != NULL,
+        t->src[3] != NULL,
     };
     vulkan_range bindings[VULKAN_MAX_BINDINGS] = {
         x.range, w.range, bias.range, residual.range, vulkan_operand_of(t).range};
