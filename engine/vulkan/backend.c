@@ -71,6 +71,6 @@ asr_backend *asr_vulkan_create(const asr_vulkan_params *params, asr_error *error
         return NULL;
     }
     backend->uses_lanes = backend->device.is_software && backend->device.has_shuffle &&
-                          backend->device.subgroup_size <= 16 && !params->gpu_kernels;
+                          backend->device.subgroup_size <= 16 && !params->as_gpu;
     return &backend->base;
 }

@@ -250,6 +250,8 @@ bool vulkan_device_create(vulkan_device *device, const asr_vulkan_params *params
         !choose_physical(device, params, error))
         return false;
     learn_properties(device);
+    if (params->as_gpu)
+        device->is_unified = false;
     vulkan_find_queue_family(device->physical, &device->queue_family);
     return open_device(device, error);
 }

@@ -242,6 +242,8 @@ bool vulkan_storage_create(vulkan_storage *storage, vulkan_memory *memory,
         vulkan_storage_destroy(storage, memory);
         return false;
     }
+    if (where == VULKAN_ON_DEVICE && !memory->device->is_unified)
+        storage->mapped = NULL; /* slow to reach even where it can be */
     return true;
 }
 

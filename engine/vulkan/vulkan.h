@@ -37,7 +37,7 @@ typedef struct asr_vulkan_params {
     int device_index;      /* in the order of asr_vulkan_devices(); -1: the best GPU */
     bool allow_software;   /* with -1: a software device too, when there is no GPU */
     const char *cache_dir; /* where compiled pipelines are kept; NULL: nowhere */
-    bool gpu_kernels;      /* what GPUs run, also on software Vulkan: to test it there */
+    bool as_gpu; /* treat a software device as a GPU with memory of its own: for tests */
     /* Not NULL: the validation layer watches every call and its messages are counted
      * here, those of destruction included. Borrowed for the backend's life. */
     asr_vulkan_validation *validation;
