@@ -158,6 +158,15 @@ typedef struct recipe_list {
     size_t n;
 } recipe_list;
 
+/* The convolutions and the first block see the widest range of values. With them in i8
+ * the encoder's output of the base model is 6.5 % off (norm of the difference over norm,
+ * 30 s of film), with them in f16 3.3 %. */
+static bool is_sensitive(const weight_row *row, const char *prefix)
+{
+    return row->kind == ASR_WEIGHT_CONV1D ||
+           strcmp(prefix, "model.encoder.layers.0.") == 0;
+}
+
 static bool add_recipe(void *user, const weight_row *row, const char *prefix,
                        bool decoder, void *owner)
 {
@@ -167,6 +176,7 @@ static bool add_recipe(void *user, const weight_row *row, const char *prefix,
     recipe->kind = row->kind;
     recipe->rows = dim_value(list->config, row->rows, decoder);
     recipe->cols = dim_value(list->config, row->cols, decoder);
+    recipe->sensitive = is_sensitive(row, prefix);
     recipe->taps = row->kind == ASR_WEIGHT_CONV1D ? 3 : 1;
     for (int i = 0; i < ASR_WEIGHT_MAX_PARTS && row->parts[i]; i++) {
         asr_weight_part *part = &recipe->parts[recipe->n_parts++];

@@ -117,6 +117,7 @@ static bool load_weights(asr_whisper *w, const asr_whisper_params *params,
         .directory = params->directory,
         .cache_directory = params->cache_directory,
         .matrix_dtype = asr_backend_weight_dtype(w->backend, params->precision),
+        .sensitive_dtype = asr_backend_weight_dtype(w->backend, ASR_PRECISION_F16),
     };
     asr_weight_recipe *recipes = asr_whisper_recipes(&w->config, &weights.n_recipes);
     if (!recipes)

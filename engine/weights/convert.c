@@ -6,10 +6,13 @@
 #include <math.h>
 #include <string.h>
 
-asr_dtype asr_recipe_dtype(const asr_weight_recipe *recipe, asr_dtype matrix_dtype)
+asr_dtype asr_recipe_dtype(const asr_weight_recipe *recipe,
+                           const asr_weights_params *params)
 {
-    bool matrix = recipe->kind == ASR_WEIGHT_MATRIX || recipe->kind == ASR_WEIGHT_CONV1D;
-    return matrix ? matrix_dtype : ASR_F32;
+    if (recipe->kind != ASR_WEIGHT_MATRIX && recipe->kind != ASR_WEIGHT_CONV1D)
+        return ASR_F32;
+    return recipe->sensitive && params->matrix_dtype == ASR_I8 ? params->sensitive_dtype
+                                                               : params->matrix_dtype;
 }
 
 /* The shape a part must have; returns the number of dimensions. */

@@ -5,7 +5,8 @@
 #include "weights/weights.h"
 
 /* The dtype a recipe's matrix is kept in. */
-asr_dtype asr_recipe_dtype(const asr_weight_recipe *recipe, asr_dtype matrix_dtype);
+asr_dtype asr_recipe_dtype(const asr_weight_recipe *recipe,
+                           const asr_weights_params *params);
 
 /* Whether the checkpoint has what the recipe takes. False with a message naming the
  * tensor and `directory` when one is missing or of another shape. */

@@ -49,7 +49,7 @@ static output *list_outputs(const asr_weights_params *params, size_t *n)
     *n = 0;
     for (size_t i = 0; list && i < params->n_recipes; i++) {
         const asr_weight_recipe *recipe = &params->recipes[i];
-        asr_dtype dtype = asr_recipe_dtype(recipe, params->matrix_dtype);
+        asr_dtype dtype = asr_recipe_dtype(recipe, params);
         output *out = &list[(*n)++];
         *out = (output){.recipe = recipe, .dtype = dtype};
         snprintf(out->name, sizeof(out->name), "%s", recipe->name);
@@ -251,8 +251,9 @@ static char *cache_path(const asr_weights_params *params,
     }
     for (int i = 0; i < 16; i++)
         snprintf(settings + 2 * i, 3, "%02x", digest[i]);
-    if (asprintf(&path, "%s/%s-%.8s-%d-%d.safetensors", params->cache_directory, content,
-                 settings, (int)params->matrix_dtype, FORMAT_VERSION) < 0) {
+    if (asprintf(&path, "%s/%s-%.8s-%d-%d-%d.safetensors", params->cache_directory,
+                 content, settings, (int)params->matrix_dtype,
+                 (int)params->sensitive_dtype, FORMAT_VERSION) < 0) {
         asr_fail_memory(error);
         return NULL;
     }

@@ -32,7 +32,8 @@ typedef struct asr_weight_recipe {
     char name[ASR_WEIGHT_NAME]; /* in the converted form */
     asr_weight_kind kind;
     int rows, cols;
-    int taps; /* CONV1D */
+    int taps;       /* CONV1D */
+    bool sensitive; /* computed with more bits than the rest when that is i8 */
     int n_parts;
     asr_weight_part parts[ASR_WEIGHT_MAX_PARTS];
 } asr_weight_recipe;
@@ -41,6 +42,7 @@ typedef struct asr_weights_params {
     const char *directory;       /* of the model */
     const char *cache_directory; /* created when missing; NULL: keep no cache */
     asr_dtype matrix_dtype;      /* f32, f16, bf16 or i8 */
+    asr_dtype sensitive_dtype;   /* of sensitive matrices when matrix_dtype is i8 */
     const asr_weight_recipe *recipes;
     size_t n_recipes;
 } asr_weights_params;
