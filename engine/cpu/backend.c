@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static void destroy(asr_backend *base)
 {
@@ -39,6 +40,18 @@ static asr_dtype weight_dtype(const asr_backend *base, asr_precision precision)
     return ASR_F32;
 }
 
+void *cpu_allocate(size_t bytes)
+{
+    const size_t huge_page = (size_t)2 << 20;
+    if (bytes < 2 * huge_page)
+        return aligned_alloc(64, cpu_align(bytes));
+    size_t size = (bytes + huge_page - 1) / huge_page * huge_page;
+    void *data = aligned_alloc(huge_page, size);
+    if (data)
+        (void)madvise(data, size, MADV_HUGEPAGE); /* only a hint */
+    return data;
+}
+
 /* Grows to `bytes`; the contents are lost. */
 static bool scratch_reserve(cpu_scratch *scratch, size_t bytes, asr_error *error)
 {
@@ -46,11 +59,10 @@ static bool scratch_reserve(cpu_scratch *scratch, size_t bytes, asr_error *error
         return true;
     free(scratch->data);
     *scratch = (cpu_scratch){0};
-    size_t size = cpu_align(bytes);
-    scratch->data = aligned_alloc(64, size);
+    scratch->data = cpu_allocate(bytes);
     if (!scratch->data)
         return asr_fail_memory(error);
-    scratch->bytes = size;
+    scratch->bytes = bytes;
     return true;
 }
 

@@ -69,6 +69,9 @@ static inline int32_t *cpu_row_i32(const cpu_matrix *m, int row)
     return (int32_t *)m->data + (size_t)row * m->stride;
 }
 
+/* Aligned for any vector; large blocks in huge pages where the system has them, which
+ * reads through them faster. free() releases it. NULL when memory is out. */
+void *cpu_allocate(size_t bytes);
 /* Makes room for a plan's computed matrices. */
 bool cpu_backend_reserve_arena(cpu_backend *backend, size_t bytes, asr_error *error);
 /* Makes at least this much scratch memory available to operations that run later. */

@@ -28,33 +28,64 @@ CPU_INLINE float load_value(const char *row, int d, bool is_f16)
     return is_f16 ? asr_f16_to_f32(((const uint16_t *)row)[d]) : ((const float *)row)[d];
 }
 
-/* q·k for up to VF_WIDTH keys from `first` and `rows` rows of q, a constant where this is
- * inlined. Sums of lanes are left to the end, when one shuffle serves many keys. */
-CPU_INLINE void dot_key_group(const cpu_key_rows *keys, int first, int count,
-                              const float *q, size_t q_stride, int rows, float scale,
-                              bool is_f16, float *scores, size_t scores_stride)
+/* Columns of q that are kept in vectors; heads are rarely wider. */
+#define HEAD_VECTORS (256 / VF_WIDTH)
+
+/* A few rows of q, side by side for each vector of columns. */
+typedef struct query {
+    vf vectors[HEAD_VECTORS][MAX_ROWS];
+    const float *q; /* for the columns beyond */
+    size_t stride;
+    int n_vectors;
+    float scale;
+} query;
+
+/* Asks for row i, which will be needed soon: rows lie too far apart for the processor to
+ * guess. */
+CPU_INLINE void prefetch_row(const cpu_key_rows *rows, int i, bool is_f16)
+{
+    if (i >= rows->count)
+        return;
+    const char *row = row_of(rows, i);
+    size_t bytes = (size_t)rows->dim * (is_f16 ? sizeof(uint16_t) : sizeof(float));
+    for (size_t at = 0; at < bytes; at += 64)
+        __builtin_prefetch(row + at);
+}
+
+/* Products, lane by lane, of one key with `rows` rows of q, a constant where this is
+ * inlined. */
+CPU_INLINE void dot_key(const query *q, const cpu_key_rows *keys, const char *key,
+                        int rows, bool is_f16, vf *sums)
+{
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r++)
+        sums[r] = (vf){0};
+    for (int v = 0; v < q->n_vectors; v++) {
+        vf values = load_vector(key, v * VF_WIDTH, is_f16);
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; r++)
+            sums[r] += q->vectors[v][r] * values;
+    }
+    for (int d = q->n_vectors * VF_WIDTH; d < keys->dim; d++)
+        for (int r = 0; r < rows; r++)
+            sums[r][0] +=
+                q->q[(size_t)r * q->stride + (size_t)d] * load_value(key, d, is_f16);
+}
+
+/* Scores of up to VF_WIDTH keys from `first`. Lanes are summed at the end, when one
+ * shuffle serves many keys. */
+CPU_INLINE void dot_key_group(const query *q, const cpu_key_rows *keys, int first,
+                              int rows, bool is_f16, float *scores, size_t scores_stride)
 {
     vf partial[MAX_ROWS][VF_WIDTH];
-    int whole = keys->dim / VF_WIDTH * VF_WIDTH;
+    int count = keys->count - first < VF_WIDTH ? keys->count - first : VF_WIDTH;
     for (int i = 0; i < VF_WIDTH; i++) {
-        const char *k = row_of(keys, first + (i < count ? i : count - 1));
-        vf acc[MAX_ROWS];
+        vf sums[MAX_ROWS];
+        prefetch_row(keys, first + i + VF_WIDTH, is_f16);
+        dot_key(q, keys, row_of(keys, first + (i < count ? i : 0)), rows, is_f16, sums);
 #pragma GCC unroll 8
         for (int r = 0; r < rows; r++)
-            acc[r] = (vf){0};
-        for (int d = 0; d < whole; d += VF_WIDTH) {
-            vf values = load_vector(k, d, is_f16);
-#pragma GCC unroll 8
-            for (int r = 0; r < rows; r++)
-                acc[r] += vf_load(q + (size_t)r * q_stride + d) * values;
-        }
-        for (int d = whole; d < keys->dim; d++)
-            for (int r = 0; r < rows; r++)
-                acc[r][0] +=
-                    q[(size_t)r * q_stride + (size_t)d] * load_value(k, d, is_f16);
-#pragma GCC unroll 8
-        for (int r = 0; r < rows; r++)
-            partial[r][i] = acc[r];
+            partial[r][i] = sums[r];
     }
     for (int r = 0; r < rows; r++) {
 #pragma GCC unroll 4
@@ -62,23 +93,34 @@ CPU_INLINE void dot_key_group(const cpu_key_rows *keys, int first, int count,
 #pragma GCC unroll 8
             for (int i = 0; i < n; i++)
                 partial[r][i] = vf_pair_sums(partial[r][2 * i], partial[r][2 * i + 1]);
-        vf scaled = partial[r][0] * vf_set(scale);
-        memcpy(scores + (size_t)r * scores_stride + first, &scaled,
-               (size_t)count * sizeof(*scores));
+        vf scaled = partial[r][0] * vf_set(q->scale);
+        float *out = scores + (size_t)r * scores_stride + first;
+        if (count == VF_WIDTH)
+            vf_store(out, scaled);
+        else
+            for (int i = 0; i < count; i++)
+                out[i] = scaled[i];
     }
 }
 
 CPU_INLINE void dot_rows(const cpu_key_rows *keys, const float *q, size_t q_stride,
                          int rows, float scale, float *scores, size_t scores_stride)
 {
+    query few; /* its vectors are many: only those in use are set */
+    few.q = q;
+    few.stride = q_stride;
+    few.scale = scale;
+    few.n_vectors = keys->dim / VF_WIDTH;
+    if (few.n_vectors > HEAD_VECTORS)
+        few.n_vectors = HEAD_VECTORS;
+    for (int v = 0; v < few.n_vectors; v++)
+        for (int r = 0; r < rows; r++)
+            few.vectors[v][r] = vf_load(q + (size_t)r * q_stride + v * VF_WIDTH);
     for (int i = 0; i < keys->count; i += VF_WIDTH) {
-        int count = keys->count - i < VF_WIDTH ? keys->count - i : VF_WIDTH;
         if (keys->is_f16)
-            dot_key_group(keys, i, count, q, q_stride, rows, scale, true, scores,
-                          scores_stride);
+            dot_key_group(&few, keys, i, rows, true, scores, scores_stride);
         else
-            dot_key_group(keys, i, count, q, q_stride, rows, scale, false, scores,
-                          scores_stride);
+            dot_key_group(&few, keys, i, rows, false, scores, scores_stride);
     }
 }
 
@@ -106,6 +148,8 @@ CPU_INLINE void mix_block(const cpu_key_rows *values, int first, int last, int d
             acc[r][v] = vf_load(out + (size_t)r * out_stride + d + v * VF_WIDTH);
     for (int i = first; i < last; i++) {
         const char *row = row_of(values, i);
+        if (d == 0)
+            prefetch_row(values, i + MIX_BLOCK, is_f16);
         vf x[MIX_VECTORS];
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++)

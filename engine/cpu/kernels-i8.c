@@ -17,8 +17,8 @@
 typedef __m512i vi;
 #define PARTS 1
 #define SPREAD 1
-#define ROWS 8
-#define PANELS 2
+#define ROWS 6
+#define PANELS 4
 #define SHIFTED 1
 #elif defined(__AVXVNNI__)
 typedef __m256i vi;
@@ -39,6 +39,13 @@ typedef __m256i vi;
 #define PARTS 4
 #define SPREAD 2
 #define ROWS 3
+#define PANELS 1
+#define SHIFTED 0
+#elif defined(__SSE4_1__)
+typedef __m128i vi;
+#define PARTS 8
+#define SPREAD 2
+#define ROWS 1
 #define PANELS 1
 #define SHIFTED 0
 #endif
@@ -82,8 +89,10 @@ CPU_INLINE vi broadcast(const staged *x)
     return _mm256_set1_epi32(four);
 #elif defined(__AVX512BW__)
     return _mm512_set1_epi64(four);
-#else
+#elif defined(__AVX2__)
     return _mm256_set1_epi64x(four);
+#else
+    return _mm_set1_epi64x(four);
 #endif
 }
 
@@ -97,8 +106,10 @@ CPU_INLINE vi load_weights(const char *group, int part)
     return _mm256_loadu_si256((const __m256i *)p);
 #elif defined(__AVX512BW__)
     return _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)p));
-#else
+#elif defined(__AVX2__)
     return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)p));
+#else
+    return _mm_cvtepi8_epi16(_mm_loadl_epi64((const __m128i *)p));
 #endif
 }
 
@@ -110,8 +121,10 @@ CPU_INLINE vi dot(vi sum, vi x, vi w)
     return _mm256_dpbusd_avx_epi32(sum, x, w);
 #elif defined(__AVX512BW__)
     return _mm512_add_epi32(sum, _mm512_madd_epi16(x, w));
-#else
+#elif defined(__AVX2__)
     return _mm256_add_epi32(sum, _mm256_madd_epi16(x, w));
+#else
+    return _mm_add_epi32(sum, _mm_madd_epi16(x, w));
 #endif
 }
 

@@ -16,6 +16,9 @@
 #define BLOCK_ROWS 64
 #define BLOCK_PANELS 16
 
+/* Panels of a task are a multiple of this, which no kernel's block exceeds. */
+#define PANEL_STEP 4
+
 /* Tasks for each thread when few rows share a weight: more than one, so that a thread
  * that starts late does less. */
 #define TASKS_PER_THREAD 4
@@ -67,19 +70,18 @@ static size_t lay_out(const linear_job *job, char *memory, stage_memory *out)
 static void plan_tasks(linear_job *job)
 {
     int rows = job->t->rows, panels = job->panels->count;
-    int threads = job->backend->n_threads;
+    int threads = job->backend->n_threads, splits;
     if (rows <= FEW_ROWS) {
         job->rows_per_task = rows;
         job->n_row_tasks = 1;
-        job->panels_per_task = round_up(
-            (panels + threads * TASKS_PER_THREAD - 1) / (threads * TASKS_PER_THREAD), 2);
+        splits = threads * TASKS_PER_THREAD;
     } else {
         int per_thread = round_up((rows + threads - 1) / threads, 16);
         job->rows_per_task = per_thread < BLOCK_ROWS ? per_thread : BLOCK_ROWS;
         job->n_row_tasks = (rows + job->rows_per_task - 1) / job->rows_per_task;
-        int splits = (threads + job->n_row_tasks - 1) / job->n_row_tasks;
-        job->panels_per_task = round_up((panels + splits - 1) / splits, 2);
+        splits = (threads + job->n_row_tasks - 1) / job->n_row_tasks;
     }
+    job->panels_per_task = round_up((panels + splits - 1) / splits, PANEL_STEP);
     job->n_panel_tasks = (panels + job->panels_per_task - 1) / job->panels_per_task;
 }
 

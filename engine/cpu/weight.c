@@ -87,7 +87,7 @@ bool cpu_weight_pack(cpu_backend *backend, cpu_buffer *weight, asr_error *error)
     panels.k =
         (weight->base.cols + product->k_align - 1) / product->k_align * product->k_align;
     panels.stride = (size_t)panels.k * CPU_PANEL * job.size;
-    panels.data = aligned_alloc(64, cpu_align((size_t)panels.count * panels.stride));
+    panels.data = cpu_allocate((size_t)panels.count * panels.stride);
     if (weight->base.dtype == ASR_I8)
         panels.offsets = calloc((size_t)panels.count * CPU_PANEL, sizeof(int32_t));
     if (!panels.data || (weight->base.dtype == ASR_I8 && !panels.offsets)) {
