@@ -16,7 +16,6 @@
 #define MAX_COMPRESSION 2.4
 #define MIN_MEAN_SCORE (-1.0)
 #define NO_SPEECH_THRESHOLD 0.6
-#define N_SAMPLES 5
 
 static const float temperatures[] = {0.0f, 0.2f, 0.4f, 0.6f, 0.8f, 1.0f};
 #define N_TEMPERATURES (sizeof(temperatures) / sizeof(temperatures[0]))
@@ -189,7 +188,7 @@ static bool attempt(asr_whisper *whisper, const asr_whisper_decode_params *param
     int room = c->n_text_ctx - p->n;
     asr_search_params search = {
         .beam_size = params->beam_size,
-        .n_samples = N_SAMPLES,
+        .n_samples = ASR_WHISPER_SAMPLES,
         .temperature = temperatures[index],
         .seed = params->seed + (uint32_t)index * 0x1000193u,
         .max_tokens = room < c->n_text_ctx / 2 ? room : c->n_text_ctx / 2,

@@ -5,6 +5,10 @@
 
 #include "models/whisper.h"
 
+/* Hypotheses drawn side by side when sampling: the least max_hypotheses of a model that
+ * is to decode. */
+#define ASR_WHISPER_SAMPLES 5
+
 typedef struct asr_whisper_decode_params {
     int language;   /* token, or -1 in an English-only model */
     bool translate; /* to English */

@@ -497,7 +497,9 @@ static asr_recognizer *open_recognizer(const asr_recognizer_params *params,
         .cache_directory = params->cache_directory,
         .backend = params->backend,
         .precision = params->precision,
-        .max_hypotheses = params->max_beam_size,
+        .max_hypotheses = params->max_beam_size > ASR_WHISPER_SAMPLES
+                              ? params->max_beam_size
+                              : ASR_WHISPER_SAMPLES,
     };
     if (!recognizer) {
         asr_fail_memory(error);
