@@ -202,7 +202,7 @@ asr_backend *asr_cpu_create(const asr_cpu_params *params, asr_error *error)
         asr_fail_memory(error);
         goto fail;
     }
-    backend->pool = cpu_pool_create(backend->n_threads, NULL, error);
+    backend->pool = cpu_pool_create(backend->n_threads, error);
     if (!backend->pool)
         goto fail;
     snprintf(backend->description, sizeof(backend->description), "CPU, %d thread%s, %s",

@@ -249,7 +249,7 @@ static float softmax(float *x, int n)
     float max = vf_max_of(x, n, false, -INFINITY), sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (int i = 0; i < n; i++) {
-        x[i] = cpu_exp_negative(x[i] - max);
+        x[i] = cpu_exp_weight(x[i] - max);
         sum += x[i];
     }
     return sum;

@@ -38,7 +38,6 @@ struct cpu_pool {
     _Atomic int n_asleep;
     _Atomic bool caller_asleep, stop;
 
-    void (*prepare)(void);
     int n_workers;
     worker workers[];
 };
@@ -148,8 +147,6 @@ static void *worker_main(void *argument)
 {
     worker *self = argument;
     cpu_pool *pool = self->pool;
-    if (pool->prepare)
-        pool->prepare();
     while (!atomic_load(&pool->stop)) {
         work(pool, self->thread);
         if (!spin_until(pool, has_task))
@@ -174,7 +171,7 @@ static bool start_worker(cpu_pool *pool, int thread)
     return true;
 }
 
-cpu_pool *cpu_pool_create(int n_threads, void (*prepare)(void), asr_error *error)
+cpu_pool *cpu_pool_create(int n_threads, asr_error *error)
 {
     cpu_pool *pool =
         calloc(1, sizeof(*pool) + (size_t)n_threads * sizeof(pool->workers[0]));
@@ -185,7 +182,6 @@ cpu_pool *cpu_pool_create(int n_threads, void (*prepare)(void), asr_error *error
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_cond_init(&pool->wake, NULL);
     pthread_cond_init(&pool->done, NULL);
-    pool->prepare = prepare;
     for (int thread = 1; thread < n_threads; thread++)
         if (!start_worker(pool, thread)) {
             asr_fail(error,

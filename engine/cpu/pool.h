@@ -13,9 +13,8 @@ typedef struct cpu_pool cpu_pool;
 /* Does task `index` of a job on thread `thread` (0: the caller's) of the pool. */
 typedef void (*cpu_task)(void *context, int index, int thread);
 
-/* Starts n_threads − 1 threads; each calls `prepare` once, where given. NULL with a
- * message on failure. */
-cpu_pool *cpu_pool_create(int n_threads, void (*prepare)(void), asr_error *error);
+/* Starts n_threads − 1 threads. NULL with a message on failure. */
+cpu_pool *cpu_pool_create(int n_threads, asr_error *error);
 /* Ends and joins the threads. */
 void cpu_pool_destroy(cpu_pool **pool);
 
