@@ -1,9 +1,10 @@
-// Softmax(scale·q·kᵀ)·v for few rows of q: a workgroup for ROWS rows, a head and a part of
-// the keys: at most CHUNK of them, of all rows of k or, one row at a time, of those that
-// a table lists. With one part it writes the result; with more, what
+// Softmax(scale·q·kᵀ)·v for few rows of q: a workgroup for ROWS rows, a head and a part
+// of the keys: at most CHUNK of them, of all rows of k or, one row of q at a time, of
+// those that a table lists. With one part it writes the result; with more, what
 // attention_merge.comp puts together: the part's maximum, sum of weights, and weighted
 // sum of v.
 #version 450
+#extension GL_EXT_control_flow_attributes : require
 #extension GL_GOOGLE_include_directive : require
 
 layout(local_size_x_id = 0) in;
@@ -51,22 +52,22 @@ int key_row(int i)
 void score(int count)
 {
     vec4 query[ROWS * DIM4];
-    for (int r = 0; r < ROWS; r++) {
+    [[unroll]] for (int r = 0; r < ROWS; r++) {
         int at = q_begin(min(first_row + r, p.rows - 1), head);
-        for (int c = 0; c < DIM4; c++)
+        [[unroll]] for (int c = 0; c < DIM4; c++)
             query[r * DIM4 + c] = load_q(at, c) * p.scale;
     }
     for (int i = me; i < count; i += LOCAL_SIZE) {
         int at = k_begin(key_row(i), kv_head);
         vec4 products[ROWS];
-        for (int r = 0; r < ROWS; r++)
+        [[unroll]] for (int r = 0; r < ROWS; r++)
             products[r] = vec4(0.0);
-        for (int c = 0; c < DIM4; c++) {
+        [[unroll]] for (int c = 0; c < DIM4; c++) {
             vec4 key = load_k(at, c);
-            for (int r = 0; r < ROWS; r++)
+            [[unroll]] for (int r = 0; r < ROWS; r++)
                 products[r] += query[r * DIM4 + c] * key;
         }
-        for (int r = 0; r < ROWS; r++)
+        [[unroll]] for (int r = 0; r < ROWS; r++)
             weights[r * CHUNK + i] = dot(products[r], vec4(1.0));
     }
 }
@@ -92,17 +93,17 @@ vec4 sum[ROWS * PER];
 
 void add_values(int count)
 {
-    for (int i = 0; i < ROWS * PER; i++)
+    [[unroll]] for (int i = 0; i < ROWS * PER; i++)
         sum[i] = vec4(0.0);
     int group = me / SPAN;
     for (int i = group; i < (group < GROUPS ? count : 0); i += GROUPS) {
         int at = v_begin(key_row(i), kv_head);
         float weight[ROWS];
-        for (int r = 0; r < ROWS; r++)
+        [[unroll]] for (int r = 0; r < ROWS; r++)
             weight[r] = weights[r * CHUNK + i];
-        for (int j = 0; j < PER; j++) {
+        [[unroll]] for (int j = 0; j < PER; j++) {
             vec4 value = load_v(at, min(me % SPAN + j * SPAN, DIM4 - 1));
-            for (int r = 0; r < ROWS; r++)
+            [[unroll]] for (int r = 0; r < ROWS; r++)
                 sum[r * PER + j] += weight[r] * value;
         }
     }
@@ -117,7 +118,7 @@ vec4 gather(vec4 mine)
     partial[me] = mine;
     barrier();
     vec4 all = vec4(0.0);
-    for (int g = 0; g < GROUPS; g++)
+    [[unroll]] for (int g = 0; g < GROUPS; g++)
         all += partial[g * SPAN + me % SPAN];
     return all;
 }
@@ -127,12 +128,12 @@ void main()
     int count = key_count();
     score(count);
     float most[ROWS], total[ROWS];
-    for (int r = 0; r < ROWS; r++)
+    [[unroll]] for (int r = 0; r < ROWS; r++)
         exponentiate(r * CHUNK, count, most[r], total[r]);
     add_values(count);
 
     bool whole = p.splits == 1;
-    for (int r = 0; r < ROWS; r++) {
+    [[unroll]] for (int r = 0; r < ROWS; r++) {
         int row = first_row + r;
         int result = (row * p.heads + head) * p.splits + int(gl_WorkGroupID.x);
         int start = whole ? result * dim : result * (dim + 2) + 2;
@@ -141,7 +142,7 @@ void main()
             y[start - 2] = most[r];
             y[start - 1] = total[r];
         }
-        for (int j = 0; j < PER; j++) {
+        [[unroll]] for (int j = 0; j < PER; j++) {
             vec4 all = gather(sum[r * PER + j]) * scale;
             int c = me + j * SPAN;
             if (me < SPAN && row < p.rows)

@@ -4,6 +4,7 @@
 // of one key, handed round with shuffles.
 // (Online softmax: Milakov and Gimelshein, 2018.)
 #version 450
+#extension GL_EXT_control_flow_attributes : require
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
@@ -32,7 +33,7 @@ void main()
 
     int q_at = q_begin(min(row, p.rows - 1), head);
     vec4 query[DIM4], sum[DIM4];
-    for (int c = 0; c < DIM4; c++) {
+    [[unroll]] for (int c = 0; c < DIM4; c++) {
         query[c] = load_q(q_at, c) * p.scale;
         sum[c] = vec4(0.0);
     }
@@ -43,28 +44,28 @@ void main()
         int my_key = min(first + lane, keys - 1);
         int k_at = k_begin(my_key, kv_head), v_at = v_begin(my_key, kv_head);
         float weight[LANES];
-        for (int j = 0; j < LANES; j++)
+        [[unroll]] for (int j = 0; j < LANES; j++)
             weight[j] = first + j < keys ? 0.0 : MINUS_INFINITY;
-        for (int c = 0; c < DIM4; c++) {
+        [[unroll]] for (int c = 0; c < DIM4; c++) {
             vec4 mine = load_k(k_at, c);
-            for (int j = 0; j < LANES; j++)
+            [[unroll]] for (int j = 0; j < LANES; j++)
                 weight[j] += dot(query[c], from_lane(mine, j));
         }
 
         float before = most;
-        for (int j = 0; j < LANES; j++)
+        [[unroll]] for (int j = 0; j < LANES; j++)
             most = max(most, weight[j]);
         float shrink = exp(before - most);
         total *= shrink;
-        for (int j = 0; j < LANES; j++) {
+        [[unroll]] for (int j = 0; j < LANES; j++) {
             weight[j] = exp(weight[j] - most);
             total += weight[j];
         }
 
-        for (int c = 0; c < DIM4; c++) {
+        [[unroll]] for (int c = 0; c < DIM4; c++) {
             vec4 mine = load_v(v_at, c);
             sum[c] *= shrink;
-            for (int j = 0; j < LANES; j++)
+            [[unroll]] for (int j = 0; j < LANES; j++)
                 sum[c] += weight[j] * from_lane(mine, j);
         }
     }
@@ -72,7 +73,7 @@ void main()
     if (row >= p.rows)
         return;
     int start = (row * p.heads + head) * p.dim;
-    for (int c = 0; c < DIM4; c++)
+    [[unroll]] for (int c = 0; c < DIM4; c++)
         for (int i = 0; i < 4; i++)
             if (c * 4 + i < p.dim)
                 y[start + c * 4 + i] = sum[c][i] / total;

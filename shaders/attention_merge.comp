@@ -29,9 +29,11 @@ void main()
 
     for (int d = int(gl_LocalInvocationIndex); d < p.dim; d += LOCAL_SIZE) {
         float sum = 0.0;
-        for (int s = 0; s < p.splits; s++)
-            if (parts[start + s * step + 1] > 0.0)
-                sum += parts[start + s * step + 2 + d] * exp(parts[start + s * step] - most);
+        for (int s = 0; s < p.splits; s++) {
+            int part = start + s * step;
+            if (parts[part + 1] > 0.0)
+                sum += parts[part + 2 + d] * exp(parts[part] - most);
+        }
         y[(row * p.heads + head) * p.dim + d] = sum * inverse;
     }
 }

@@ -3,6 +3,7 @@
 // of keys, then of values, into shared memory.
 // (Online softmax: Milakov and Gimelshein, 2018.)
 #version 450
+#extension GL_EXT_control_flow_attributes : require
 #extension GL_GOOGLE_include_directive : require
 
 layout(local_size_x_id = 0) in;
@@ -35,7 +36,7 @@ void main()
 
     int q_at = q_begin(min(row, p.rows - 1), head);
     vec4 query[DIM4], sum[DIM4];
-    for (int c = 0; c < DIM4; c++) {
+    [[unroll]] for (int c = 0; c < DIM4; c++) {
         query[c] = load_q(q_at, c) * p.scale;
         sum[c] = vec4(0.0);
     }
@@ -47,7 +48,7 @@ void main()
         BRING_BLOCK(k, first, kv_head);
         for (int j = 0; j < count; j++) {
             vec4 products = vec4(0.0);
-            for (int c = 0; c < DIM4; c++)
+            [[unroll]] for (int c = 0; c < DIM4; c++)
                 products += query[c] * block[j * DIM4 + c];
             float score = products.x + products.y + products.z + products.w;
             weights[j * LOCAL_SIZE + me] = score;
@@ -56,13 +57,13 @@ void main()
 
         float shrink = exp(before - most);
         total *= shrink;
-        for (int c = 0; c < DIM4; c++)
+        [[unroll]] for (int c = 0; c < DIM4; c++)
             sum[c] *= shrink;
         BRING_BLOCK(v, first, kv_head);
         for (int j = 0; j < count; j++) {
             float weight = exp(weights[j * LOCAL_SIZE + me] - most);
             total += weight;
-            for (int c = 0; c < DIM4; c++)
+            [[unroll]] for (int c = 0; c < DIM4; c++)
                 sum[c] += weight * block[j * DIM4 + c];
         }
     }
@@ -70,7 +71,7 @@ void main()
     if (row >= p.rows)
         return;
     int start = (row * p.heads + head) * p.dim;
-    for (int c = 0; c < DIM4; c++)
+    [[unroll]] for (int c = 0; c < DIM4; c++)
         for (int i = 0; i < 4; i++)
             if (c * 4 + i < p.dim)
                 y[start + c * 4 + i] = sum[c][i] / total;

@@ -1,5 +1,6 @@
 // Softmax(scale·q·kᵀ) of chosen heads: a workgroup for each row of q and chosen head.
 #version 450
+#extension GL_EXT_control_flow_attributes : require
 #extension GL_GOOGLE_include_directive : require
 
 layout(local_size_x_id = 0) in;
@@ -22,14 +23,14 @@ void main()
     int start = (choice * p.rows + row) * keys;
 
     vec4 query[DIM4];
-    for (int c = 0; c < DIM4; c++)
+    [[unroll]] for (int c = 0; c < DIM4; c++)
         query[c] = load_q(q_begin(row, head), c) * p.scale;
 
     float most = MINUS_INFINITY;
     for (int i = me; i < keys; i += LOCAL_SIZE) {
         int k_at = k_begin(i, kv_head);
         vec4 sum = vec4(0.0);
-        for (int c = 0; c < DIM4; c++)
+        [[unroll]] for (int c = 0; c < DIM4; c++)
             sum += query[c] * load_k(k_at, c);
         float s = sum.x + sum.y + sum.z + sum.w;
         y[start + i] = s;

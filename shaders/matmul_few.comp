@@ -1,6 +1,7 @@
 // Matrix product with at most ROWS rows, on GPUs: bound by reading w, so a workgroup goes
 // along COLS rows of w side by side and adds up at the end.
 #version 450
+#extension GL_EXT_control_flow_attributes : require
 #extension GL_GOOGLE_include_directive : require
 
 layout(local_size_x_id = 0) in;
@@ -19,21 +20,21 @@ void main()
     int first_col = int(gl_WorkGroupID.x) * COLS;
 
     VALUE sum[ROWS * COLS];
-    for (int i = 0; i < ROWS * COLS; i++)
+    [[unroll]] for (int i = 0; i < ROWS * COLS; i++)
         sum[i] = VALUE(0);
 
     int depth4 = (p.depth + 3) / 4;
     for (int k4 = me; k4 < depth4; k4 += LOCAL_SIZE) {
         VALUE4 row[ROWS];
-        for (int r = 0; r < ROWS; r++)
+        [[unroll]] for (int r = 0; r < ROWS; r++)
             row[r] = load_x(x_begin(min(first_row + r, p.rows - 1)), k4);
-        for (int c = 0; c < COLS; c++) {
+        [[unroll]] for (int c = 0; c < COLS; c++) {
             VALUE4 column = load_w(w_begin(min(first_col + c, p.cols - 1)), k4);
-            for (int r = 0; r < ROWS; r++)
+            [[unroll]] for (int r = 0; r < ROWS; r++)
                 sum[r * COLS + c] += dot4(row[r], column);
         }
     }
-    for (int i = 0; i < ROWS * COLS; i++)
+    [[unroll]] for (int i = 0; i < ROWS * COLS; i++)
         partial[i * LOCAL_SIZE + me] = sum[i];
 
     for (int width = LOCAL_SIZE / 2; width > 0; width /= 2) {

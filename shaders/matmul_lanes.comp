@@ -5,6 +5,7 @@
 // of w are loaded by the lane whose column it is; rows of x are loaded one by each lane,
 // and handed round with shuffles.
 #version 450
+#extension GL_EXT_control_flow_attributes : require
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
@@ -30,33 +31,33 @@ void main()
 
     const int GROUPS = (ROWS + LANES - 1) / LANES;
     int x_at[GROUPS], w_at[COLS];
-    for (int g = 0; g < GROUPS; g++)
+    [[unroll]] for (int g = 0; g < GROUPS; g++)
         x_at[g] = x_begin(min(first_row + g * LANES + lane, p.rows - 1));
-    for (int c = 0; c < COLS; c++)
+    [[unroll]] for (int c = 0; c < COLS; c++)
         w_at[c] = w_begin(min(first_col + c * LANES, p.cols - 1));
     int depth4 = (p.depth + 3) / 4;
 
     VALUE sum[ROWS * COLS];
-    for (int i = 0; i < ROWS * COLS; i++)
+    [[unroll]] for (int i = 0; i < ROWS * COLS; i++)
         sum[i] = VALUE(0);
 
     for (int k4 = 0; k4 < depth4; k4++) {
         VALUE4 column[COLS];
-        for (int c = 0; c < COLS; c++)
+        [[unroll]] for (int c = 0; c < COLS; c++)
             column[c] = load_w(w_at[c], k4);
-        for (int g = 0; g < GROUPS; g++) {
+        [[unroll]] for (int g = 0; g < GROUPS; g++) {
             VALUE4 mine = load_x(x_at[g], k4);
-            for (int i = 0; i < min(LANES, ROWS - g * LANES); i++) {
+            [[unroll]] for (int i = 0; i < min(LANES, ROWS - g * LANES); i++) {
                 VALUE4 row = from_lane(mine, i);
-                for (int c = 0; c < COLS; c++)
+                [[unroll]] for (int c = 0; c < COLS; c++)
                     sum[(g * LANES + i) * COLS + c] += dot4(row, column[c]);
             }
         }
     }
 
-    for (int c = 0; c < COLS; c++) {
+    [[unroll]] for (int c = 0; c < COLS; c++) {
         float column_bias = bias_of(first_col + c * LANES);
-        for (int r = 0; r < ROWS; r++)
+        [[unroll]] for (int r = 0; r < ROWS; r++)
             finish(first_row + r, first_col + c * LANES, sum[r * COLS + c], column_bias);
     }
 }

@@ -2,6 +2,7 @@
 // SIDE·ROWS rows and SIDE·COLS columns, ROWS × COLS an invocation, from slices of x and w
 // that it brings into shared memory together.
 #version 450
+#extension GL_EXT_control_flow_attributes : require
 #extension GL_GOOGLE_include_directive : require
 
 layout(local_size_x_id = 0) in;
@@ -38,10 +39,11 @@ void main()
 {
     int first_row = int(gl_WorkGroupID.y) * SIDE * ROWS;
     int first_col = int(gl_WorkGroupID.x) * SIDE * COLS;
-    int tx = int(gl_LocalInvocationIndex) % SIDE, ty = int(gl_LocalInvocationIndex) / SIDE;
+    int me = int(gl_LocalInvocationIndex);
+    int tx = me % SIDE, ty = me / SIDE;
 
     VALUE sum[ROWS * COLS];
-    for (int i = 0; i < ROWS * COLS; i++)
+    [[unroll]] for (int i = 0; i < ROWS * COLS; i++)
         sum[i] = VALUE(0);
 
     int depth4 = (p.depth + 3) / 4;
@@ -51,20 +53,20 @@ void main()
         barrier();
         for (int s = 0; s < SLICE; s++) {
             VALUE4 row[ROWS];
-            for (int r = 0; r < ROWS; r++)
+            [[unroll]] for (int r = 0; r < ROWS; r++)
                 row[r] = x_slice[(s * ROWS + r) * SIDE + ty];
-            for (int c = 0; c < COLS; c++) {
+            [[unroll]] for (int c = 0; c < COLS; c++) {
                 VALUE4 column = w_slice[(s * COLS + c) * SIDE + tx];
-                for (int r = 0; r < ROWS; r++)
+                [[unroll]] for (int r = 0; r < ROWS; r++)
                     sum[r * COLS + c] += dot4(row[r], column);
             }
         }
     }
 
-    for (int c = 0; c < COLS; c++) {
+    [[unroll]] for (int c = 0; c < COLS; c++) {
         int col = first_col + c * SIDE + tx;
         float column_bias = bias_of(col);
-        for (int r = 0; r < ROWS; r++)
+        [[unroll]] for (int r = 0; r < ROWS; r++)
             finish(first_row + r * SIDE + ty, col, sum[r * COLS + c], column_bias);
     }
 }

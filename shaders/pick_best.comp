@@ -41,8 +41,9 @@ void find_next(int start, int first_interval, inout float key, inout int token)
     int last_token = token;
     key = MINUS_INFINITY;
     token = p.vocabulary;
+    int me = int(gl_LocalInvocationIndex);
     int per_chunk = (2 - first_interval) * K;
-    for (int i = int(gl_LocalInvocationIndex); i < p.chunks * per_chunk; i += LOCAL_SIZE) {
+    for (int i = me; i < p.chunks * per_chunk; i += LOCAL_SIZE) {
         int at = start + i / per_chunk * PART_SIZE + PART_BEST +
                  2 * (first_interval * K + i % per_chunk);
         float candidate = parts[at];

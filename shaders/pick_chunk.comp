@@ -33,8 +33,8 @@ float exact_log(float x)
         e--;
     }
     float s = (m - 1.0) / (m + 1.0), s2 = s * s;
-    float tail = s2 * (1.0 / 3.0 + s2 * (1.0 / 5.0 + s2 * (1.0 / 7.0 + s2 * (1.0 / 9.0))));
-    return float(e) * 0.69314718 + 2.0 * (s + s * tail);
+    float tail = 1.0 / 3.0 + s2 * (1.0 / 5.0 + s2 * (1.0 / 7.0 + s2 * (1.0 / 9.0)));
+    return float(e) * 0.69314718 + 2.0 * (s + s * s2 * tail);
 }
 
 float noise(uint seed, uint token)

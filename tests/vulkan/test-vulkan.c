@@ -8,6 +8,14 @@
 #include "test.h"
 #include "vulkan/vulkan.h"
 
+/* The layer leaks, and is gone when LeakSanitizer would look for its name: the
+ * sanitizers' pass does without. */
+#ifdef __SANITIZE_ADDRESS__
+#define IS_SANITIZED true
+#else
+#define IS_SANITIZED false
+#endif
+
 static asr_vulkan_validation validation;
 static bool has_validation;
 
@@ -288,7 +296,7 @@ TEST(pipelines_are_cached_and_a_bad_cache_is_ignored)
 TEST(the_validation_layer_has_nothing_to_say)
 {
     if (!has_validation)
-        SKIP("the validation layer is not installed");
+        SKIP("the validation layer is not installed, or the sanitizers are watching");
     EXPECT_INT(validation.n_messages, 0);
     if (validation.n_messages)
         printf("# %s\n", validation.first);
@@ -301,9 +309,9 @@ int main(void)
         printf("1..0 # SKIP there is no Vulkan device\n");
         return EXIT_SUCCESS;
     }
-    has_validation = true;
+    has_validation = !IS_SANITIZED;
     asr_backend *probe = open_backend(false, NULL, &error);
-    has_validation = probe != NULL;
+    has_validation &= probe != NULL;
     asr_backend_destroy(&probe);
     RUN(devices_are_described);
     RUN(opens_and_closes);
