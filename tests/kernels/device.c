@@ -27,25 +27,32 @@ static asr_backend *open_cpu(const device *d, asr_error *error)
 
 static asr_backend *open_vulkan(const device *d, asr_error *error)
 {
-    asr_vulkan_params params = {.device_index = d->index, .validation = d->validation};
+    asr_vulkan_params params = {
+        .device_index = d->index, .as_gpu = d->as_gpu, .validation = d->validation};
     return asr_vulkan_create(&params, error);
 }
 
+/* A software device twice: with the kernels that suit it, and with those of a GPU. */
 static int list_vulkan(device *devices, int room, asr_vulkan_validation *validation)
 {
     asr_error error = {""};
     asr_vulkan_device found[DEVICE_MOST];
-    int n = asr_vulkan_devices(found, room, &error);
-    if (n <= 0) { /* opening it says why there is none */
+    int n_found = asr_vulkan_devices(found, DEVICE_MOST, &error), n = 0;
+    if (n_found <= 0) { /* opening it says why there is none */
         devices[0] = (device){"vulkan", open_vulkan, -1, .may_be_absent = true};
         return 1;
     }
-    for (int i = 0; i < n && i < room; i++) {
-        devices[i] = (device){"", open_vulkan, i, .may_be_absent = !found[i].usable,
-                              .validation = validation};
-        snprintf(devices[i].name, sizeof(devices[i].name), "vulkan-%d", i);
-    }
-    return n < room ? n : room;
+    for (int i = 0; i < n_found && i < DEVICE_MOST; i++)
+        for (int as_gpu = 0; as_gpu < 2; as_gpu++) {
+            if (n == room || (as_gpu && found[i].type != ASR_VULKAN_SOFTWARE))
+                continue;
+            device *d = &devices[n++];
+            *d = (device){"", open_vulkan, i, .may_be_absent = !found[i].usable};
+            d->as_gpu = d->for_tests = as_gpu;
+            d->validation = validation;
+            snprintf(d->name, sizeof(d->name), "vulkan-%d%s", i, as_gpu ? "-as-gpu" : "");
+        }
+    return n;
 }
 
 int device_list(device devices[DEVICE_MOST], asr_vulkan_validation *validation)

@@ -12,6 +12,7 @@ typedef struct device {
     int index;                         /* what `open` tells its devices apart by */
     bool may_be_absent;                /* not to be had is no failure */
     bool for_tests;                    /* measured only when asked for */
+    bool as_gpu;                       /* Vulkan: a software device as if it were a GPU */
     asr_vulkan_validation *validation; /* Vulkan: borrowed, else NULL */
 } device;
 
