@@ -59,7 +59,7 @@ void check_case_bench(check_case *c, check_build build, void *data, int n, doubl
     double seconds = median_time(c) / n;
     if (seconds <= 0)
         return;
-    printf("%-14s %-22s %-40s %10.1f", c->run->device, c->run->function, c->label,
+    printf("%-14s %-22s %-52s %10.1f", c->run->device, c->run->function, c->label,
            seconds * 1e6);
     if (flops > 0)
         printf(" %9.1f %5.0f%%", flops / seconds * 1e-9,

@@ -1,5 +1,6 @@
 /* The processor's peak rates: loops in the widest vectors that it has, one thread on each
- * processor, the best of several tries. */
+ * processor, the best of many short tries, of which some have the machine to themselves.
+ */
 #include "peak.h"
 
 #include <pthread.h>
@@ -12,9 +13,10 @@
 
 #define MAX_THREADS 256
 #define READ_BYTES (256u << 20)
-#define FMA_ROUNDS 20000000
+#define READ_STEP (32u << 20) /* of a try: the next one reads on from there */
+#define FMA_ROUNDS 2000000
 #define CHAINS 12 /* enough to hide a multiply-add's latency on two ports */
-#define TRIES 5
+#define MEASURE_SECONDS 1.0
 
 typedef float vector4 __attribute__((vector_size(16)));
 typedef float vector8 __attribute__((vector_size(32)));
@@ -95,10 +97,9 @@ static float read_all(const words *data, size_t count)
 static void *work(void *argument)
 {
     worker *w = argument;
-    w->sum = w->data ? read_all(w->data, w->count) : 0; /* pages are there */
     pthread_barrier_wait(w->barrier);
     double start = peak_clock();
-    w->sum += w->data ? read_all(w->data, w->count) : best_kernel().run();
+    w->sum = w->data ? read_all(w->data, w->count) : best_kernel().run();
     w->seconds = peak_clock() - start;
     return NULL;
 }
@@ -135,12 +136,15 @@ static int thread_count(void)
     return n < 1 ? 1 : n > MAX_THREADS ? MAX_THREADS : (int)n;
 }
 
-static double best_rate(const words *data, size_t count, double amount)
+/* The best of tries at `step` words each, going through `count` of them in turn. */
+static double best_rate(const words *data, size_t count, size_t step, double amount)
 {
-    double best = 0;
-    for (int i = 0; i < TRIES; i++) {
-        double seconds = time_workers(data, count, thread_count());
-        if (seconds > 0 && amount / seconds > best)
+    double best = 0, end = peak_clock() + MEASURE_SECONDS;
+    for (size_t at = 0; peak_clock() < end; at = (at + step) % count) {
+        double seconds = time_workers(data ? data + at : NULL, step, thread_count());
+        if (seconds <= 0)
+            return 0;
+        if (amount / seconds > best)
             best = amount / seconds;
     }
     return best;
@@ -148,8 +152,8 @@ static double best_rate(const words *data, size_t count, double amount)
 
 double peak_flops(void)
 {
-    return best_rate(NULL, 0,
-                     2.0 * CHAINS * FMA_ROUNDS * best_kernel().lanes * thread_count());
+    double operations = 2.0 * CHAINS * FMA_ROUNDS * best_kernel().lanes;
+    return best_rate(NULL, 1, 1, operations * thread_count());
 }
 
 double peak_bytes(void)
@@ -158,7 +162,8 @@ double peak_bytes(void)
     if (!data)
         return 0;
     memset(data, 1, READ_BYTES);
-    double rate = best_rate(data, READ_BYTES / sizeof(words), READ_BYTES);
+    double rate =
+        best_rate(data, READ_BYTES / sizeof(words), READ_STEP / sizeof(words), READ_STEP);
     free(data);
     return rate;
 }

@@ -6,7 +6,7 @@
  * operations (two for a multiply-add) in a second. */
 double peak_flops(void);
 
-/* Reading 256 MiB, split among all processors: bytes in a second. */
+/* Reading through 256 MiB, split among all processors: bytes in a second. */
 double peak_bytes(void);
 
 /* Seconds of a clock that only goes forward. */

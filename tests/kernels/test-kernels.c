@@ -131,7 +131,7 @@ static void run_function(const options *o, size_t f, asr_dtype dtype, const char
                      .backend = {reference, tested},
                      .seed = o->seed,
                      .state = o->seed ^ hash_name(name),
-                     .large = tested->ops != reference->ops,
+                     .large = tested->ops != reference->ops && !IS_SANITIZED,
                      .bench = o->bench,
                      .peak_flops = o->peak_flops,
                      .peak_bytes = o->peak_bytes};
@@ -214,7 +214,7 @@ static void print_heading(options *o)
            "# Shares are of those, on every device and for every type of weight; what "
            "stays in a cache may exceed the memory's.\n",
            o->peak_flops * 1e-9, o->peak_bytes * 1e-9);
-    printf("%-14s %-22s %-40s %10s %9s %6s %9s %6s\n", "device", "function", "shape",
+    printf("%-14s %-22s %-52s %10s %9s %6s %9s %6s\n", "device", "function", "shape",
            "time, µs", "GFLOP/s", "share", "GB/s", "share");
 }
 
