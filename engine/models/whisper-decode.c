@@ -131,14 +131,25 @@ static bool prompt_create(prompt *p, const asr_whisper_config *c,
 }
 
 typedef struct rule_user {
-    const asr_whisper_config *config;
+    asr_whisper_config config; /* with the timestamps that the window has; borrows */
     bool timestamps;
 } rule_user;
+
+/* Without the limit a window that is mostly padding gets captions for the padding. */
+static rule_user rule_user_for(const asr_whisper_config *config,
+                               const asr_whisper_decode_params *params)
+{
+    rule_user user = {*config, params->timestamps};
+    int n = (int)ceil(params->seconds / ASR_WHISPER_TIMESTAMP_STEP) + 1;
+    if (params->seconds > 0 && n < user.config.tokens.n_timestamps)
+        user.config.tokens.n_timestamps = n;
+    return user;
+}
 
 static void search_rule(void *user, const int *tokens, int n, int32_t *rule)
 {
     const rule_user *u = user;
-    asr_whisper_rule(u->config, u->timestamps, tokens, n, rule);
+    asr_whisper_rule(&u->config, u->timestamps, tokens, n, rule);
 }
 
 char *asr_whisper_text(const asr_whisper *whisper, const int *tokens, int n,
@@ -184,7 +195,7 @@ static bool attempt(asr_whisper *whisper, const asr_whisper_decode_params *param
                     asr_error *error)
 {
     const asr_whisper_config *c = asr_whisper_get_config(whisper);
-    rule_user user = {c, params->timestamps};
+    rule_user user = rule_user_for(c, params);
     int room = c->n_text_ctx - p->n;
     asr_search_params search = {
         .beam_size = params->beam_size,

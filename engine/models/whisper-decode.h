@@ -13,6 +13,7 @@ typedef struct asr_whisper_decode_params {
     int language;   /* token, or -1 in an English-only model */
     bool translate; /* to English */
     bool timestamps;
+    double seconds; /* of sound in the window: no timestamp is later; 0: unknown */
     int beam_size;
     const int *previous; /* tokens that came before, as context; may be NULL */
     int n_previous;

@@ -355,6 +355,7 @@ static bool transcribe_window(recording *r, asr_error *error)
         .language = r->language,
         .translate = r->params->translate,
         .timestamps = true,
+        .seconds = window_seconds(r),
         .beam_size = r->params->beam_size,
         .previous = r->context,
         .n_previous = r->n_context,
