@@ -19,6 +19,15 @@ static void trim_partial_character(char *text)
         text[start - 1] = '\0';
 }
 
+/* A file's name, or what stands in a file, may hold line breaks and escape sequences: the
+ * message stays one line that a terminal does not obey. */
+static void replace_controls(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7F)
+            *text = '?';
+}
+
 bool asr_fail(asr_error *error, const char *format, ...)
 {
     if (!error)
@@ -29,6 +38,7 @@ bool asr_fail(asr_error *error, const char *format, ...)
     va_end(args);
     if (n >= (int)sizeof(error->message))
         trim_partial_character(error->message);
+    replace_controls(error->message);
     return false;
 }
 

@@ -14,8 +14,9 @@ typedef struct asr_error {
     char message[512];
 } asr_error;
 
-/* Formats `message`, cut to fit at a character boundary of UTF-8. Always returns false,
- * so that a failing function can end with `return asr_fail(error, …)`.
+/* Formats `message`, cut to fit at a character boundary of UTF-8, control characters
+ * replaced. Always returns false, so that a failing function can end with
+ * `return asr_fail(error, …)`.
  * `error` may be NULL: the caller does not want the reason. */
 bool asr_fail(asr_error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
