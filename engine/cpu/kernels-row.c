@@ -62,20 +62,27 @@ static void finish_f32(const cpu_finish *f, const float *restrict sums)
     activate(f);
 }
 
+/* The mean is corrected by the mean of the differences from it: rounding it to f32 alone
+ * would leave an error that a small variance blows up. */
 static void layer_norm(const float *x, int n, const float *restrict gain,
                        const float *restrict bias, float eps, float *restrict out)
 {
-    float sum = 0, squares = 0;
+    float sum = 0, differences = 0, squares = 0;
 #pragma omp simd reduction(+ : sum)
     for (int i = 0; i < n; i++)
         sum += x[i];
     float mean = sum / (float)n;
-#pragma omp simd reduction(+ : squares)
+#pragma omp simd reduction(+ : differences, squares)
+    for (int i = 0; i < n; i++) {
+        float d = x[i] - mean;
+        differences += d;
+        squares += d * d;
+    }
+    float correction = differences / (float)n;
+    float variance = squares / (float)n - correction * correction;
+    float inverse = 1.0f / sqrtf((variance > 0 ? variance : 0) + eps);
     for (int i = 0; i < n; i++)
-        squares += (x[i] - mean) * (x[i] - mean);
-    float inverse = 1.0f / sqrtf(squares / (float)n + eps);
-    for (int i = 0; i < n; i++)
-        out[i] = (x[i] - mean) * inverse * gain[i] + bias[i];
+        out[i] = (x[i] - mean - correction) * inverse * gain[i] + bias[i];
 }
 
 static void add(const float *a, const float *b, int n, float *restrict out)
