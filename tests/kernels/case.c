@@ -9,7 +9,8 @@
 /* Failed cases of one function that are told in full. */
 #define MOST_DESCRIBED 4
 
-static void append(check_case *c, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void append(check_case *c,
+                                                         const char *format, va_list args)
 {
     size_t used = strlen(c->label);
     vsnprintf(c->label + used, sizeof(c->label) - used, format, args);

@@ -11,6 +11,7 @@
  * within 10⁻⁴ of a half, the step may go either way. */
 #include "check.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -118,8 +119,10 @@ static double product_tolerance(void *data, int row, int col)
     double residual =
         p->residual.leaf ? fabs(check_operand_value(&p->residual, row, col)) : 0;
     double act_error = p->act == ASR_ACT_GELU || p->act == ASR_ACT_SILU ? 5e-7 : 0;
+    /* Denormals may be flushed, in either factor. */
+    double flushed = FLT_MIN * (sqrt(k) * (p->x_norm[row] + p->weight_norm[col]) + k);
     return 1.2 * sum_error + 2 * CHECK_EPS * (before_act + residual) +
-           act_error * before_act + 1e-35 * k; /* denormals may be flushed */
+           act_error * before_act + 2 * flushed;
 }
 
 /* Rows of one 127 and halves: the scale is 1, and each value a tie that goes to even. */
