@@ -119,6 +119,7 @@ struct asr_tensor {
     int k;          /* PICK */
 };
 
+/* NULL without memory. */
 asr_graph *asr_graph_create(void);
 void asr_graph_destroy(asr_graph **graph);
 
@@ -178,7 +179,8 @@ asr_tensor *asr_graph_attention_weights(asr_graph *graph, asr_tensor *q, asr_ten
                                         float scale);
 
 /* The k best tokens of each row of logits [R, V] under that row's rules:
- * mask leaf [M, V] f32 (0 or −inf), rules leaf [R, ASR_RULE_COUNT] i32. Writes the leaves
+ * mask leaf [M, V] f32 (0 or −inf), rules leaf [R, ASR_RULE_COUNT] i32, whose two intervals
+ * do not overlap. Writes the leaves
  * ids [R, k] i32 and scores [R, k] f32 (natural log-probabilities at temperature 1), best
  * first, ties by lower id; where fewer than k tokens are allowed, id −1 and score −inf.
  * With a temperature t > 0 the order is that of logit/t + g(seed, token), g standard
