@@ -17,6 +17,7 @@ static void destroy(asr_backend *base)
     free(backend->local);
     free(backend->shared.data);
     free(backend->arena.data);
+    cpu_dnnl_destroy(&backend->dnnl);
     free(backend);
 }
 
@@ -107,6 +108,7 @@ static asr_buffer *weight_create(asr_backend *base, const asr_matrix *matrix,
 static void buffer_destroy(asr_buffer *base)
 {
     cpu_buffer *buffer = (cpu_buffer *)base;
+    cpu_dnnl_product_destroy(&buffer->large);
     free(buffer->panels.data);
     free(buffer->panels.offsets);
     free(buffer->owned);
@@ -196,6 +198,7 @@ asr_backend *asr_cpu_create(const asr_cpu_params *params, asr_error *error)
     }
     backend->base.ops = &cpu_ops;
     backend->kernels = cpu_kernels_choose(p.isa);
+    backend->is_limited = p.isa != ASR_CPU_ISA_AUTO;
     backend->n_threads = p.n_threads > 0 ? p.n_threads : cpu_core_count();
     backend->local = calloc((size_t)backend->n_threads, sizeof(*backend->local));
     if (!backend->local) {

@@ -19,7 +19,7 @@ typedef enum asr_cpu_isa {
 
 typedef struct asr_cpu_params {
     int n_threads;   /* the caller's thread among them; 0: one for each physical core */
-    asr_cpu_isa isa; /* other than AUTO: at most this, and without oneDNN; for tests */
+    asr_cpu_isa isa; /* other than AUTO: at most this, also in oneDNN; for tests */
 } asr_cpu_params;
 
 /* `params` may be NULL: all zero. Starts n_threads − 1 threads, which sleep while no plan

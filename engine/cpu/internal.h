@@ -4,6 +4,7 @@
 #define CPU_INTERNAL_H
 
 #include "cpu/cpu.h"
+#include "cpu/dnnl.h"
 #include "cpu/kernels.h"
 #include "cpu/pool.h"
 
@@ -18,6 +19,8 @@ typedef struct cpu_backend {
     const cpu_kernels *kernels;
     cpu_pool *pool;
     int n_threads;
+    bool is_limited; /* to an instruction set that the caller named */
+    cpu_dnnl *dnnl;  /* NULL until a product wants it, or where it is not used */
     char description[96];
     cpu_scratch arena;  /* computed matrices of the plan that runs */
     cpu_scratch shared; /* of the operation that runs */
@@ -28,7 +31,8 @@ typedef struct cpu_plan {
     asr_plan base;
     cpu_backend *backend;
     const asr_graph *graph;
-    bool is_reduced; /* weights are not f32: attention need not be either */
+    bool is_reduced;     /* weights are not f32: attention need not be either */
+    _Atomic bool failed; /* memory was out in a run */
 } cpu_plan;
 
 /* A weight in the layout of own kernels (kernels.h). */
@@ -45,6 +49,7 @@ typedef struct cpu_buffer {
     const float *scales; /* i8 weights */
     void *owned;         /* `data` where it is not borrowed */
     cpu_panels panels;
+    cpu_dnnl_product *large; /* for products of many rows; NULL: panels serve these too */
 } cpu_buffer;
 
 /* One operand of an operation. */

@@ -117,6 +117,11 @@ const cpu_kernels *cpu_kernels_choose(asr_cpu_isa limit)
     return &tables[best];
 }
 
+asr_cpu_isa cpu_kernels_isa(const cpu_kernels *kernels)
+{
+    return (asr_cpu_isa)(kernels - tables);
+}
+
 /* Whether `cpu` is the first of those that share its core. */
 static bool is_first_of_core(int cpu)
 {

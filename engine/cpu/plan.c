@@ -62,14 +62,14 @@ fail:
 
 bool cpu_plan_run(asr_plan *base, asr_error *error)
 {
-    (void)error;
     cpu_plan *plan = (cpu_plan *)base;
+    plan->failed = false;
     for (int i = 0; i < asr_graph_node_count(plan->graph); i++) {
         const asr_tensor *t = asr_graph_node(plan->graph, i);
         if (operations[t->op].run)
             operations[t->op].run(plan, t);
     }
-    return true;
+    return plan->failed ? asr_fail_memory(error) : true;
 }
 
 void cpu_plan_destroy(asr_plan *base)
