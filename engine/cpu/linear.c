@@ -25,8 +25,8 @@
  * that starts late does less. */
 #define TASKS_PER_THREAD 4
 
-/* Rows of a block that oneDNN multiplies. Products of fewer rows than LARGE_ROWS are those
- * of a decoder, whose weights its single steps need in panels anyway. */
+/* Rows of a block that oneDNN multiplies. Products of fewer rows than LARGE_ROWS are
+ * those of a decoder, whose weights its single steps need in panels anyway. */
 #define LARGE_BLOCK 128
 #define LARGE_ROWS 256
 
