@@ -3,7 +3,9 @@
 
 #include "engine.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #define MAX_DEVICES 32
 
@@ -19,5 +21,9 @@ int cli_devices(int argc, char **argv)
     for (int i = 0; i < n && i < MAX_DEVICES; i++)
         printf("%-10s %s%s\n", devices[i].id, devices[i].name,
                devices[i].is_default ? "  (default)" : "");
-    return fflush(stdout) == 0 ? CLI_SUCCESS : CLI_FAILURE;
+    if (fflush(stdout) == 0)
+        return CLI_SUCCESS;
+    fprintf(stderr, "verbatim-cli: The output could not be written (%s).\n",
+            strerror(errno));
+    return CLI_FAILURE;
 }

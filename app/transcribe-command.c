@@ -96,59 +96,6 @@ static bool is_directory(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-/* What follows from the options together: a directory for several files, the format from
- * an output's name, times where a format has them. */
-static bool complete_request(request *r, asr_error *error)
-{
-    size_t length = r->output ? strlen(r->output) : 0;
-    r->output_is_directory = r->output && (r->n_files > 1 || is_directory(r->output) ||
-                                           (length > 0 && r->output[length - 1] == '/'));
-    if (r->output_is_directory && mkdir(r->output, 0777) < 0 && errno != EEXIST)
-        return asr_fail(error, "The folder %s cannot be made: %s.", r->output,
-                        strerror(errno));
-    if (r->output_is_directory && !is_directory(r->output))
-        return asr_fail(error, "%s is not a folder, which several files need.",
-                        r->output);
-    const char *dot = r->output ? strrchr(r->output, '.') : NULL;
-    if (!r->has_format && dot && !r->output_is_directory)
-        asr_export_format_parse(dot + 1, &r->export.format, NULL);
-    if (!r->has_timestamps)
-        r->export.timestamps = r->export.format == ASR_EXPORT_TXT
-                                   ? ASR_TIMESTAMPS_NONE
-                                   : ASR_TIMESTAMPS_SEGMENT;
-    return true;
-}
-
-/* CLI_USAGE with a message when the arguments make no sense. */
-static int parse_request(request *r, int argc, char **argv)
-{
-    asr_error error;
-    int option;
-    *r = (request){0};
-    cli_options_init(&r->options);
-    while ((option = getopt_long(argc, argv, "", option_table, NULL)) >= 0) {
-        if (option == '?')
-            return CLI_USAGE;
-        if (!set_own_option(r, option, optarg, &error)) {
-            fprintf(stderr, "verbatim-cli: %s\n", error.message);
-            return CLI_USAGE;
-        }
-    }
-    r->files = argv + optind;
-    r->n_files = argc - optind;
-    if (r->help)
-        return CLI_SUCCESS;
-    if (r->n_files == 0) {
-        fputs(usage, stderr);
-        return CLI_USAGE;
-    }
-    if (!complete_request(r, &error)) {
-        fprintf(stderr, "verbatim-cli: %s\n", error.message);
-        return CLI_FAILURE;
-    }
-    return CLI_SUCCESS;
-}
-
 static const char *file_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -188,6 +135,88 @@ static char *output_path(const request *r, int index, asr_error *error)
         return NULL;
     }
     return path;
+}
+
+/* Whether every file gets a result of its own. */
+static bool check_outputs(const request *r, asr_error *error)
+{
+    bool ok = true;
+    char **paths = calloc((size_t)r->n_files, sizeof(*paths));
+    if (!paths)
+        return asr_fail_memory(error);
+    for (int i = 0; i < r->n_files && ok; i++) {
+        paths[i] = output_path(r, i, error);
+        ok = paths[i] != NULL;
+        for (int other = 0; other < i && ok; other++)
+            if (strcmp(paths[i], paths[other]) == 0)
+                ok = asr_fail(error,
+                              "%s and %s would both be written to %s; give them one by "
+                              "one, with another --output.",
+                              r->files[other], r->files[i], paths[i]);
+    }
+    for (int i = 0; i < r->n_files; i++)
+        free(paths[i]);
+    free(paths);
+    return ok;
+}
+
+/* Makes the folder that results go to, unless two of them would be one file. */
+static bool prepare_directory(const request *r, asr_error *error)
+{
+    if (!check_outputs(r, error))
+        return false;
+    if (mkdir(r->output, 0777) < 0 && errno != EEXIST)
+        return asr_fail(error, "The folder %s cannot be made: %s.", r->output,
+                        strerror(errno));
+    return is_directory(r->output) ||
+           asr_fail(error, "%s is not a folder, which several files need.", r->output);
+}
+
+/* What follows from the options together: a directory for several files, the format from
+ * an output's name, times where a format has them. */
+static bool complete_request(request *r, asr_error *error)
+{
+    size_t length = r->output ? strlen(r->output) : 0;
+    r->output_is_directory = r->output && (r->n_files > 1 || is_directory(r->output) ||
+                                           (length > 0 && r->output[length - 1] == '/'));
+    const char *dot = r->output ? strrchr(r->output, '.') : NULL;
+    if (!r->has_format && dot && !r->output_is_directory)
+        asr_export_format_parse(dot + 1, &r->export.format, NULL);
+    if (!r->has_timestamps)
+        r->export.timestamps = r->export.format == ASR_EXPORT_TXT
+                                   ? ASR_TIMESTAMPS_NONE
+                                   : ASR_TIMESTAMPS_SEGMENT;
+    return !r->output_is_directory || prepare_directory(r, error);
+}
+
+/* CLI_USAGE with a message when the arguments make no sense. */
+static int parse_request(request *r, int argc, char **argv)
+{
+    asr_error error;
+    int option;
+    *r = (request){0};
+    cli_options_init(&r->options);
+    while ((option = getopt_long(argc, argv, "", option_table, NULL)) >= 0) {
+        if (option == '?')
+            return CLI_USAGE;
+        if (!set_own_option(r, option, optarg, &error)) {
+            fprintf(stderr, "verbatim-cli: %s\n", error.message);
+            return CLI_USAGE;
+        }
+    }
+    r->files = argv + optind;
+    r->n_files = argc - optind;
+    if (r->help)
+        return CLI_SUCCESS;
+    if (r->n_files == 0) {
+        fputs(usage, stderr);
+        return CLI_USAGE;
+    }
+    if (!complete_request(r, &error)) {
+        fprintf(stderr, "verbatim-cli: %s\n", error.message);
+        return CLI_FAILURE;
+    }
+    return CLI_SUCCESS;
 }
 
 /* One file being transcribed, as the progress callback sees it. */

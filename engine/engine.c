@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MAX_DEVICES 16
@@ -216,23 +217,44 @@ static bool write_trace(FILE *out, const asr_trace *trace)
     return ok;
 }
 
-/* Writes by way of a temporary file in the same folder. */
+/* Opens what a trace is written to: a new file beside `path`, whose name `*temporary`
+ * receives (free), or `path` itself where that is a device or a pipe. */
+static FILE *open_trace(const char *path, char **temporary)
+{
+    struct stat info;
+    *temporary = NULL;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
+        return fopen(path, "wbe");
+    if (asprintf(temporary, "%s.%ld.part", path, (long)getpid()) < 0) {
+        *temporary = NULL;
+        return NULL;
+    }
+    int fd = open(*temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    FILE *out = fd >= 0 ? fdopen(fd, "wb") : NULL;
+    if (!out) {
+        int reason = errno;
+        if (fd >= 0) {
+            close(fd);
+            unlink(*temporary);
+        }
+        free(*temporary);
+        *temporary = NULL;
+        errno = reason;
+    }
+    return out;
+}
+
 static bool save_trace(const char *path, const asr_trace *trace, asr_error *error)
 {
-    char *temporary = NULL;
-    if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
-        return asr_fail_memory(error);
-    int fd = mkostemp(temporary, O_CLOEXEC);
-    FILE *out = fd >= 0 ? fdopen(fd, "wb") : NULL;
+    char *temporary;
+    FILE *out = open_trace(path, &temporary);
     bool ok = out && write_trace(out, trace);
     if (out)
         ok = fclose(out) == 0 && ok;
-    else if (fd >= 0)
-        close(fd);
-    ok = ok && rename(temporary, path) == 0;
+    ok = ok && (!temporary || rename(temporary, path) == 0);
     if (!ok) {
         asr_fail(error, "%s cannot be written: %s.", path, strerror(errno));
-        if (fd >= 0)
+        if (temporary)
             unlink(temporary);
     }
     free(temporary);
