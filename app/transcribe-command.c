@@ -189,7 +189,8 @@ static bool complete_request(request *r, asr_error *error)
     return !r->output_is_directory || prepare_directory(r, error);
 }
 
-/* CLI_USAGE with a message when the arguments make no sense. */
+/* CLI_USAGE with a message when the arguments make no sense, CLI_FAILURE when what they
+ * name cannot be used. */
 static int parse_request(request *r, int argc, char **argv)
 {
     asr_error error;
@@ -201,7 +202,7 @@ static int parse_request(request *r, int argc, char **argv)
             return CLI_USAGE;
         if (!set_own_option(r, option, optarg, &error)) {
             fprintf(stderr, "verbatim-cli: %s\n", error.message);
-            return CLI_USAGE;
+            return option == CLI_OPTION_HOTWORDS ? CLI_FAILURE : CLI_USAGE;
         }
     }
     r->files = argv + optind;
