@@ -8,7 +8,7 @@
 typedef struct difference {
     double largest;  /* absolute, of one value */
     double relative; /* norm of the difference over the norm of the expected */
-    double cosine;   /* the least of a row */
+    double cosine;   /* of the rows as one vector */
 } difference;
 
 /* Compares `n_rows` rows of `cols` values: row r of the expected ones with row index[r]
@@ -16,26 +16,23 @@ typedef struct difference {
 static inline difference compare_rows(const float *actual, const int *index,
                                       const float *expected, size_t n_rows, size_t cols)
 {
-    difference d = {0, 0, 1};
-    double error = 0, norm = 0;
+    difference d = {0};
+    double error = 0, norm = 0, norm_actual = 0, product = 0;
     for (size_t r = 0; r < n_rows; r++) {
         const float *a = actual + (index ? (size_t)index[r] : r) * cols;
         const float *e = expected + r * cols;
-        double aa = 0, ee = 0, ae = 0;
         for (size_t c = 0; c < cols; c++) {
             double off = (double)a[c] - e[c];
             /* Not fmax(): it would forget a NaN. */
             d.largest = fabs(off) <= d.largest ? d.largest : fabs(off);
             error += off * off;
-            aa += (double)a[c] * a[c];
-            ee += (double)e[c] * e[c];
-            ae += (double)a[c] * e[c];
+            norm_actual += (double)a[c] * a[c];
+            norm += (double)e[c] * e[c];
+            product += (double)a[c] * e[c];
         }
-        norm += ee;
-        double cosine = ae / (sqrt(aa * ee) + 1e-30);
-        d.cosine = cosine >= d.cosine ? d.cosine : cosine;
     }
     d.relative = sqrt(error / norm);
+    d.cosine = product / (sqrt(norm_actual * norm) + 1e-30);
     return d;
 }
 
