@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 import cli
 import tap
 
-cli.Case.program = sys.argv.pop(1)
+cli.Case.program = os.path.abspath(sys.argv.pop(1))
 
 # Of the fixture: mels, frames, encoder positions, width, vocabulary, <|startoftranscript|>.
 MELS, FRAMES, POSITIONS, WIDTH, VOCABULARY, START = 80, 500, 250, 64, 1907, 300

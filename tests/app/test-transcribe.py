@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 import cli
 import tap
 
-cli.Case.program = sys.argv.pop(1)
+cli.Case.program = os.path.abspath(sys.argv.pop(1))
 
 FORMATS = ("txt", "srt", "vtt", "json", "tsv")
 

@@ -6,7 +6,6 @@
 #include <stddef.h>
 
 typedef struct difference {
-    double largest;  /* absolute, of one value */
     double relative; /* norm of the difference over the norm of the expected */
     double cosine;   /* of the rows as one vector */
 } difference;
@@ -23,8 +22,6 @@ static inline difference compare_rows(const float *actual, const int *index,
         const float *e = expected + r * cols;
         for (size_t c = 0; c < cols; c++) {
             double off = (double)a[c] - e[c];
-            /* Not fmax(): it would forget a NaN. */
-            d.largest = fabs(off) <= d.largest ? d.largest : fabs(off);
             error += off * off;
             norm_actual += (double)a[c] * a[c];
             norm += (double)e[c] * e[c];
