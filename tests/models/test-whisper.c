@@ -56,7 +56,7 @@ static difference encoder_difference(asr_precision precision)
 {
     int n;
     size_t n_samples;
-    difference d = {INFINITY, INFINITY, -1};
+    difference d = {INFINITY, -1};
     asr_error error = {""};
     const int *frames = ints("encoder.frames", &n);
     asr_whisper *whisper = fixture_open(name, precision);
