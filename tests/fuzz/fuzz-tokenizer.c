@@ -4,16 +4,11 @@
  */
 #include "text/tokenizer.h"
 
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include "memory-folder.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { N_FILES = 6, SEPARATOR = 0x1E };
+enum { N_FILES = 6 };
 
 static const char *const names[N_FILES] = {"tokenizer.json",
                                            "vocab.json",
@@ -21,64 +16,6 @@ static const char *const names[N_FILES] = {"tokenizer.json",
                                            "added_tokens.json",
                                            "tokenizer_config.json",
                                            "special_tokens_map.json"};
-
-/* A folder of links to files in memory: disks are too slow for thousands of runs. */
-static char folder[] = "/tmp/verbatim-fuzz-XXXXXX";
-enum { FIRST_DESCRIPTOR = 100 };
-
-static void file_path(char *path, size_t room, int i)
-{
-    snprintf(path, room, "%s/%s", folder, names[i]);
-}
-
-static void remove_folder(void)
-{
-    char path[256];
-    for (int i = 0; i < N_FILES; i++) {
-        file_path(path, sizeof(path), i);
-        unlink(path);
-    }
-    rmdir(folder);
-}
-
-static void create_folder(void)
-{
-    char path[256], target[64];
-    if (!mkdtemp(folder))
-        abort();
-    atexit(remove_folder);
-    for (int i = 0; i < N_FILES; i++) {
-        file_path(path, sizeof(path), i);
-        snprintf(target, sizeof(target), "/proc/self/fd/%d", FIRST_DESCRIPTOR + i);
-        if (symlink(target, path) != 0)
-            abort();
-    }
-}
-
-/* Takes the next section off the input. */
-static const uint8_t *next_section(const uint8_t **data, size_t *size, size_t *length)
-{
-    const uint8_t *section = *data;
-    const uint8_t *end = *size ? memchr(section, SEPARATOR, *size) : NULL;
-    *length = end ? (size_t)(end - section) : *size;
-    size_t step = *length + (end ? 1 : 0);
-    *data += step;
-    *size -= step;
-    return section;
-}
-
-/* Gives file `i` the content of the section; without any, its link leads nowhere. */
-static void write_section(int i, const uint8_t *section, size_t length)
-{
-    close(FIRST_DESCRIPTOR + i);
-    if (length == 0)
-        return;
-    int file = memfd_create(names[i], MFD_CLOEXEC);
-    if (file < 0 || write(file, section, length) != (ssize_t)length ||
-        dup2(file, FIRST_DESCRIPTOR + i) < 0)
-        abort();
-    close(file);
-}
 
 /* The streamed text must be what decoding all at once gives. */
 static void check_stream(const asr_tokenizer *tokenizer, const int *ids, size_t count,
@@ -119,18 +56,15 @@ static void round_trip(const asr_tokenizer *tokenizer, const char *text, size_t 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static bool ready;
     asr_error error = {""};
     size_t length, file_length;
-    if (!ready)
-        create_folder();
-    ready = true;
-    const char *text = (const char *)next_section(&data, &size, &length);
+    memory_create_folder(names, N_FILES);
+    const char *text = (const char *)memory_section(&data, &size, &length);
     for (int i = 0; i < N_FILES; i++) {
-        const uint8_t *section = next_section(&data, &size, &file_length);
-        write_section(i, section, file_length);
+        const uint8_t *section = memory_section(&data, &size, &file_length);
+        memory_write(i, section, file_length);
     }
-    asr_tokenizer *tokenizer = asr_tokenizer_create(folder, &error);
+    asr_tokenizer *tokenizer = asr_tokenizer_create(memory_folder, &error);
     if (!tokenizer && !error.message[0])
         abort();
     if (tokenizer) {
