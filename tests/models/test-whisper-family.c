@@ -209,8 +209,8 @@ TEST(hotwords_fit_whatever_their_number)
         "\344\270\255\346\226\207",
         "\xff\xfe",
         "a",
-        "an incredibly long phrase that takes more than the room there is for "
-        "all hotwords together, so that it must be left out",
+        ("an incredibly long phrase that takes more than the room there is for "
+         "all hotwords together, so that it must be left out"),
         "<|endoftext|>"};
     asr_error error;
     const char *path = recording("hot.wav", 0, 6 * RATE);
