@@ -36,7 +36,7 @@ static bool read_dimensions(asr_whisper_config *c, const asr_json *json, asr_err
         !asr_json_int(json, "vocab_size", 2, 1 << 20, &c->vocab_size, error) ||
         !asr_json_int(json, "num_mel_bins", 1, 512, &c->n_mels, error) ||
         !asr_json_int(json, "max_source_positions", 1, 1 << 16, &c->n_audio_ctx, error) ||
-        !asr_json_int(json, "max_target_positions", 8, 1 << 14, &c->n_text_ctx, error) ||
+        !asr_json_int(json, "max_target_positions", 16, 1 << 14, &c->n_text_ctx, error) ||
         !asr_json_int(json, "encoder_layers", 1, ASR_WHISPER_MAX_LAYERS,
                       &c->encoder_layers, error) ||
         !asr_json_int(json, "decoder_layers", 1, ASR_WHISPER_MAX_LAYERS,
