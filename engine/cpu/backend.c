@@ -81,28 +81,22 @@ bool cpu_backend_reserve_arena(cpu_backend *backend, size_t bytes, asr_error *er
     return scratch_reserve(&backend->arena, bytes, error);
 }
 
-static cpu_buffer *new_buffer(asr_backend *base, asr_dtype dtype, int rows, int cols,
-                              asr_error *error)
+static cpu_buffer *new_buffer(asr_error *error)
 {
     cpu_buffer *buffer = calloc(1, sizeof(*buffer));
-    if (!buffer) {
+    if (!buffer)
         asr_fail_memory(error);
-        return NULL;
-    }
-    buffer->base = (asr_buffer){base, dtype, rows, cols};
     return buffer;
 }
 
 static asr_buffer *weight_create(asr_backend *base, const asr_matrix *matrix,
                                  asr_error *error)
 {
-    cpu_buffer *buffer =
-        new_buffer(base, matrix->dtype, matrix->rows, matrix->cols, error);
+    cpu_buffer *buffer = new_buffer(error);
     if (!buffer)
         return NULL;
-    buffer->data = matrix->data;
-    buffer->scales = matrix->scales;
-    return &buffer->base;
+    asr_host_weight_init(&buffer->host, base, matrix);
+    return &buffer->host.base;
 }
 
 static void buffer_destroy(asr_buffer *base)
@@ -111,7 +105,7 @@ static void buffer_destroy(asr_buffer *base)
     cpu_dnnl_product_destroy(&buffer->large);
     free(buffer->panels.data);
     free(buffer->panels.offsets);
-    free(buffer->owned);
+    asr_host_buffer_clear(&buffer->host);
     free(buffer);
 }
 
@@ -119,42 +113,11 @@ static asr_buffer *buffer_create(asr_backend *base, asr_dtype dtype, int rows, i
                                  asr_usage usage, asr_error *error)
 {
     (void)usage;
-    cpu_buffer *buffer = new_buffer(base, dtype, rows, cols, error);
-    if (!buffer)
-        return NULL;
-    buffer->owned = calloc((size_t)rows * (size_t)cols, asr_dtype_size(dtype));
-    buffer->data = buffer->owned;
-    if (!buffer->owned) {
-        asr_fail_memory(error);
-        buffer_destroy(&buffer->base);
-        return NULL;
-    }
-    return &buffer->base;
-}
-
-static size_t row_bytes(const asr_buffer *buffer)
-{
-    return (size_t)buffer->cols * asr_dtype_size(buffer->dtype);
-}
-
-static bool buffer_write(asr_buffer *base, int first_row, int n_rows, const void *data,
-                         asr_error *error)
-{
-    (void)error;
-    cpu_buffer *buffer = (cpu_buffer *)base;
-    memcpy((char *)buffer->owned + (size_t)first_row * row_bytes(base), data,
-           (size_t)n_rows * row_bytes(base));
-    return true;
-}
-
-static bool buffer_read(asr_buffer *base, int first_row, int n_rows, void *data,
-                        asr_error *error)
-{
-    (void)error;
-    const cpu_buffer *buffer = (const cpu_buffer *)base;
-    memcpy(data, (const char *)buffer->data + (size_t)first_row * row_bytes(base),
-           (size_t)n_rows * row_bytes(base));
-    return true;
+    cpu_buffer *buffer = new_buffer(error);
+    if (buffer && asr_host_buffer_init(&buffer->host, base, dtype, rows, cols, error))
+        return &buffer->host.base;
+    free(buffer);
+    return NULL;
 }
 
 cpu_matrix cpu_matrix_of(const cpu_backend *backend, const asr_tensor *t)
@@ -165,7 +128,7 @@ cpu_matrix cpu_matrix_of(const cpu_backend *backend, const asr_tensor *t)
     m = (cpu_matrix){t->dtype, t->rows, t->cols, (size_t)t->row_stride, NULL, NULL};
     if (t->op == ASR_OP_LEAF) {
         m.buffer = (const cpu_buffer *)t->buffer;
-        m.data = (void *)(uintptr_t)m.buffer->data;
+        m.data = (void *)(uintptr_t)m.buffer->host.data;
     } else {
         const asr_tensor *storage = t->view_of ? t->view_of : t;
         m.data = (float *)(backend->arena.data + storage->arena_offset) + t->first_col;
@@ -181,8 +144,8 @@ static const asr_backend_ops cpu_ops = {
     .weight_create = weight_create,
     .buffer_create = buffer_create,
     .buffer_destroy = buffer_destroy,
-    .buffer_write = buffer_write,
-    .buffer_read = buffer_read,
+    .buffer_write = asr_host_buffer_write,
+    .buffer_read = asr_host_buffer_read,
     .plan_create = cpu_plan_create,
     .plan_run = cpu_plan_run,
     .plan_destroy = cpu_plan_destroy,

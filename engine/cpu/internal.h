@@ -7,6 +7,7 @@
 #include "cpu/dnnl.h"
 #include "cpu/kernels.h"
 #include "cpu/pool.h"
+#include "graph/host.h"
 
 /* Memory for intermediate values, shared by all plans as only one runs at a time. */
 typedef struct cpu_scratch {
@@ -44,10 +45,7 @@ typedef struct cpu_panels {
 } cpu_panels;
 
 typedef struct cpu_buffer {
-    asr_buffer base;
-    const void *data;    /* [rows, cols]; a weight's is borrowed */
-    const float *scales; /* i8 weights */
-    void *owned;         /* `data` where it is not borrowed */
+    asr_host_buffer host;
     cpu_panels panels;
     cpu_dnnl_product *large; /* for products of many rows; NULL: panels serve these too */
 } cpu_buffer;

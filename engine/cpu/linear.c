@@ -175,15 +175,15 @@ static bool prepare_large(cpu_backend *backend, cpu_buffer *weight)
                                         backend->is_limited, backend->n_threads);
     if (!backend->dnnl)
         return false;
-    int k = weight->base.cols;
+    int k = weight->host.base.cols;
     cpu_dnnl_shape shape = {
         .type = CPU_DNNL_F32,
         .rows = LARGE_BLOCK,
         .k = k,
-        .n = weight->base.rows,
+        .n = weight->host.base.rows,
         .x_stride = staged_stride(backend->kernels->f32, k) / sizeof(float),
     };
-    weight->large = cpu_dnnl_product_create(backend->dnnl, &shape, weight->data);
+    weight->large = cpu_dnnl_product_create(backend->dnnl, &shape, weight->host.data);
     return weight->large;
 }
 
@@ -249,7 +249,7 @@ static void finish_row(const linear_job *job, int row, float row_scale, int col,
     };
     if (job->weight.dtype == ASR_I8) {
         finish.offsets = job->panels->offsets + col;
-        finish.scales = weight->scales + col;
+        finish.scales = weight->host.scales + col;
         job->backend->kernels->row->finish_i32(&finish, sums);
     } else {
         job->backend->kernels->row->finish_f32(&finish, sums);

@@ -32,12 +32,12 @@ static inline __attribute__((always_inline)) void
 pack_panel(const pack_job *job, int panel, size_t group_bytes)
 {
     const cpu_buffer *w = job->weight;
-    size_t row_bytes = (size_t)w->base.cols * job->size;
+    size_t row_bytes = (size_t)w->host.base.cols * job->size;
     char *out = w->panels.data + (size_t)panel * w->panels.stride;
     memset(out, 0, w->panels.stride);
-    for (int i = 0; i < CPU_PANEL && panel * CPU_PANEL + i < w->base.rows; i++) {
+    for (int i = 0; i < CPU_PANEL && panel * CPU_PANEL + i < w->host.base.rows; i++) {
         const char *row =
-            (const char *)w->data + (size_t)(panel * CPU_PANEL + i) * row_bytes;
+            (const char *)w->host.data + (size_t)(panel * CPU_PANEL + i) * row_bytes;
         size_t at = 0;
         for (; at + group_bytes <= row_bytes; at += group_bytes)
             memcpy(out + at * CPU_PANEL + (size_t)i * group_bytes, row + at, group_bytes);
@@ -50,11 +50,12 @@ pack_panel(const pack_job *job, int panel, size_t group_bytes)
 /* 128·Σw of each output of a panel. */
 static void sum_offsets(const cpu_buffer *w, int panel)
 {
-    for (int i = 0; i < CPU_PANEL && panel * CPU_PANEL + i < w->base.rows; i++) {
+    for (int i = 0; i < CPU_PANEL && panel * CPU_PANEL + i < w->host.base.rows; i++) {
         int n = panel * CPU_PANEL + i;
-        const int8_t *row = (const int8_t *)w->data + (size_t)n * (size_t)w->base.cols;
+        const int8_t *row =
+            (const int8_t *)w->host.data + (size_t)n * (size_t)w->host.base.cols;
         int32_t sum = 0;
-        for (int k = 0; k < w->base.cols; k++)
+        for (int k = 0; k < w->host.base.cols; k++)
             sum += row[k];
         w->panels.offsets[n] = 128 * sum;
     }
@@ -72,7 +73,7 @@ static void pack_task(void *context, int index, int thread)
         pack_panel(job, index, 2);
         break;
     }
-    if (job->weight->base.dtype == ASR_I8 && job->product->shifted)
+    if (job->weight->host.base.dtype == ASR_I8 && job->product->shifted)
         sum_offsets(job->weight, index);
 }
 
@@ -80,17 +81,17 @@ bool cpu_weight_pack(cpu_backend *backend, cpu_buffer *weight, asr_error *error)
 {
     if (weight->panels.data)
         return true;
-    const cpu_product *product = cpu_product_for(backend, weight->base.dtype);
-    pack_job job = {weight, product, asr_dtype_size(weight->base.dtype)};
+    const cpu_product *product = cpu_product_for(backend, weight->host.base.dtype);
+    pack_job job = {weight, product, asr_dtype_size(weight->host.base.dtype)};
     cpu_panels panels = {0};
-    panels.count = (weight->base.rows + CPU_PANEL - 1) / CPU_PANEL;
-    panels.k =
-        (weight->base.cols + product->k_align - 1) / product->k_align * product->k_align;
+    panels.count = (weight->host.base.rows + CPU_PANEL - 1) / CPU_PANEL;
+    panels.k = (weight->host.base.cols + product->k_align - 1) / product->k_align *
+               product->k_align;
     panels.stride = (size_t)panels.k * CPU_PANEL * job.size;
     panels.data = cpu_allocate((size_t)panels.count * panels.stride);
-    if (weight->base.dtype == ASR_I8)
+    if (weight->host.base.dtype == ASR_I8)
         panels.offsets = calloc((size_t)panels.count * CPU_PANEL, sizeof(int32_t));
-    if (!panels.data || (weight->base.dtype == ASR_I8 && !panels.offsets)) {
+    if (!panels.data || (weight->host.base.dtype == ASR_I8 && !panels.offsets)) {
         free(panels.data);
         free(panels.offsets);
         return asr_fail_memory(error);
@@ -117,12 +118,12 @@ static float load_value(asr_dtype dtype, const void *values, size_t i)
 void cpu_weight_row(const cpu_backend *backend, const cpu_buffer *weight, int row,
                     float *out)
 {
-    asr_dtype dtype = weight->base.dtype;
-    size_t cols = (size_t)weight->base.cols;
-    float scale = dtype == ASR_I8 ? weight->scales[row] : 1;
+    asr_dtype dtype = weight->host.base.dtype;
+    size_t cols = (size_t)weight->host.base.cols;
+    float scale = dtype == ASR_I8 ? weight->host.scales[row] : 1;
     if (!weight->panels.data) {
         for (size_t k = 0; k < cols; k++)
-            out[k] = load_value(dtype, weight->data, (size_t)row * cols + k) * scale;
+            out[k] = load_value(dtype, weight->host.data, (size_t)row * cols + k) * scale;
         return;
     }
     size_t group = (size_t)cpu_product_for(backend, dtype)->group;

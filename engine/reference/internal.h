@@ -1,16 +1,10 @@
-/* What the reference backend's files share: its buffers, and how an operation finds its
+/* What the reference backend's files share: how an operation finds its
  * operands. */
 #ifndef ASR_REFERENCE_INTERNAL_H
 #define ASR_REFERENCE_INTERNAL_H
 
+#include "graph/host.h"
 #include "reference/reference.h"
-
-typedef struct reference_buffer {
-    asr_buffer base;
-    const void *data;    /* [rows, cols]; a weight's is borrowed */
-    const float *scales; /* i8 weights */
-    void *owned;         /* `data` where it is not borrowed */
-} reference_buffer;
 
 /* An operation's view of one operand: element (r, c) is loaded as f32 whatever its type.
  */

@@ -14,7 +14,7 @@ reference_operand reference_operand_of(const asr_tensor *t, char *arena)
         return x;
     x = (reference_operand){t->dtype, t->rows, t->cols, t->row_stride, NULL, NULL};
     if (t->op == ASR_OP_LEAF) {
-        const reference_buffer *buffer = (const reference_buffer *)t->buffer;
+        const asr_host_buffer *buffer = (const asr_host_buffer *)t->buffer;
         x.data = buffer->data;
         x.scales = buffer->scales;
     } else {

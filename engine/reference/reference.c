@@ -34,34 +34,27 @@ static asr_dtype weight_dtype(const asr_backend *backend, asr_precision precisio
     }
 }
 
-static reference_buffer *new_buffer(asr_backend *backend, asr_dtype dtype, int rows,
-                                    int cols, asr_error *error)
+static asr_host_buffer *new_buffer(asr_error *error)
 {
-    reference_buffer *buffer = calloc(1, sizeof(*buffer));
-    if (!buffer) {
+    asr_host_buffer *buffer = calloc(1, sizeof(*buffer));
+    if (!buffer)
         asr_fail_memory(error);
-        return NULL;
-    }
-    buffer->base = (asr_buffer){backend, dtype, rows, cols};
     return buffer;
 }
 
 static asr_buffer *weight_create(asr_backend *backend, const asr_matrix *matrix,
                                  asr_error *error)
 {
-    reference_buffer *buffer =
-        new_buffer(backend, matrix->dtype, matrix->rows, matrix->cols, error);
+    asr_host_buffer *buffer = new_buffer(error);
     if (!buffer)
         return NULL;
-    buffer->data = matrix->data;
-    buffer->scales = matrix->scales;
+    asr_host_weight_init(buffer, backend, matrix);
     return &buffer->base;
 }
 
-static void buffer_destroy(asr_buffer *base)
+static void buffer_destroy(asr_buffer *buffer)
 {
-    reference_buffer *buffer = (reference_buffer *)base;
-    free(buffer->owned);
+    asr_host_buffer_clear((asr_host_buffer *)buffer);
     free(buffer);
 }
 
@@ -69,42 +62,11 @@ static asr_buffer *buffer_create(asr_backend *backend, asr_dtype dtype, int rows
                                  int cols, asr_usage usage, asr_error *error)
 {
     (void)usage;
-    reference_buffer *buffer = new_buffer(backend, dtype, rows, cols, error);
-    if (!buffer)
-        return NULL;
-    buffer->owned = calloc((size_t)rows * (size_t)cols, asr_dtype_size(dtype));
-    buffer->data = buffer->owned;
-    if (!buffer->owned) {
-        asr_fail_memory(error);
-        buffer_destroy(&buffer->base);
-        return NULL;
-    }
-    return &buffer->base;
-}
-
-static size_t row_bytes(const asr_buffer *buffer)
-{
-    return (size_t)buffer->cols * asr_dtype_size(buffer->dtype);
-}
-
-static bool buffer_write(asr_buffer *base, int first_row, int n_rows, const void *data,
-                         asr_error *error)
-{
-    (void)error;
-    reference_buffer *buffer = (reference_buffer *)base;
-    memcpy((char *)buffer->owned + (size_t)first_row * row_bytes(base), data,
-           (size_t)n_rows * row_bytes(base));
-    return true;
-}
-
-static bool buffer_read(asr_buffer *base, int first_row, int n_rows, void *data,
-                        asr_error *error)
-{
-    (void)error;
-    const reference_buffer *buffer = (const reference_buffer *)base;
-    memcpy(data, (const char *)buffer->data + (size_t)first_row * row_bytes(base),
-           (size_t)n_rows * row_bytes(base));
-    return true;
+    asr_host_buffer *buffer = new_buffer(error);
+    if (buffer && asr_host_buffer_init(buffer, backend, dtype, rows, cols, error))
+        return &buffer->base;
+    free(buffer);
+    return NULL;
 }
 
 static asr_plan *plan_create(asr_backend *backend, const asr_graph *graph,
@@ -148,8 +110,8 @@ static const asr_backend_ops reference_ops = {
     .weight_create = weight_create,
     .buffer_create = buffer_create,
     .buffer_destroy = buffer_destroy,
-    .buffer_write = buffer_write,
-    .buffer_read = buffer_read,
+    .buffer_write = asr_host_buffer_write,
+    .buffer_read = asr_host_buffer_read,
     .plan_create = plan_create,
     .plan_run = plan_run,
     .plan_destroy = plan_destroy,
