@@ -4,15 +4,13 @@
 #include "cpu/cpu.h"
 #include "models/family.h"
 #include "reference/reference.h"
+#include "savefile.h"
 #include "vulkan/vulkan.h"
 #include "weights/safetensors.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define MAX_DEVICES 16
 
@@ -199,8 +197,9 @@ asr_transcript *asr_model_transcribe(asr_model *model, const char *path,
     return transcript;
 }
 
-static bool write_trace(FILE *out, const asr_trace *trace)
+static bool write_trace(FILE *out, const char *name, void *user, asr_error *error)
 {
+    const asr_trace *trace = user;
     asr_tensor_spec specs[ASR_TRACE_MAX_ITEMS];
     for (int i = 0; i < trace->n_items; i++)
         specs[i] = (asr_tensor_spec){trace->items[i].name,
@@ -214,51 +213,8 @@ static bool write_trace(FILE *out, const asr_trace *trace)
         size_t n = (size_t)item->rows * (size_t)item->cols;
         ok = fwrite(item->data, sizeof(float), n, out) == n;
     }
-    return ok;
-}
-
-/* Opens what a trace is written to: a new file beside `path`, whose name `*temporary`
- * receives (free), or `path` itself where that is a device or a pipe. */
-static FILE *open_trace(const char *path, char **temporary)
-{
-    struct stat info;
-    *temporary = NULL;
-    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
-        return fopen(path, "wbe");
-    if (asprintf(temporary, "%s.%ld.part", path, (long)getpid()) < 0) {
-        *temporary = NULL;
-        return NULL;
-    }
-    int fd = open(*temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    FILE *out = fd >= 0 ? fdopen(fd, "wb") : NULL;
-    if (!out) {
-        int reason = errno;
-        if (fd >= 0) {
-            close(fd);
-            unlink(*temporary);
-        }
-        free(*temporary);
-        *temporary = NULL;
-        errno = reason;
-    }
-    return out;
-}
-
-static bool save_trace(const char *path, const asr_trace *trace, asr_error *error)
-{
-    char *temporary;
-    FILE *out = open_trace(path, &temporary);
-    bool ok = out && write_trace(out, trace);
-    if (out)
-        ok = fclose(out) == 0 && ok;
-    ok = ok && (!temporary || rename(temporary, path) == 0);
-    if (!ok) {
-        asr_fail(error, "%s cannot be written: %s.", path, strerror(errno));
-        if (temporary)
-            unlink(temporary);
-    }
-    free(temporary);
-    return ok;
+    ok = ok && fflush(out) == 0;
+    return ok || asr_file_save_failed(name, errno, error);
 }
 
 bool asr_model_trace(asr_model *model, const char *path, const int *tokens, int n_tokens,
@@ -269,7 +225,7 @@ bool asr_model_trace(asr_model *model, const char *path, const int *tokens, int 
     asr_audio_file *audio = asr_audio_file_open(path, family->sample_rate, error);
     bool ok = audio &&
               family->trace(model->recognizer, audio, tokens, n_tokens, &trace, error) &&
-              save_trace(output, &trace, error);
+              asr_file_save(output, write_trace, &trace, error);
     asr_audio_file_destroy(&audio);
     asr_trace_clear(&trace);
     return ok;

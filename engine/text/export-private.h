@@ -23,11 +23,4 @@ int64_t asr_export_milliseconds(double seconds);
 /* Writes the JSON result of the design's contract. */
 void asr_export_put_json(FILE *out, const asr_transcript *transcript, bool words);
 
-/* As asr_export_write; `name` is the file that a message should name. */
-bool asr_export_stream(FILE *out, const char *name, const asr_transcript *transcript,
-                       const asr_export_params *params, asr_error *error);
-
-/* Says why `name` could not be written, from an errno value. Always returns false. */
-bool asr_export_fail(const char *name, int reason, asr_error *error);
-
 #endif

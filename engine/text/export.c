@@ -1,6 +1,7 @@
 /* The formats made of cues: plain text, SubRip, WebVTT and tab-separated values. */
 #include "text/export.h"
 
+#include "savefile.h"
 #include "text/export-private.h"
 #include "text/subtitle.h"
 
@@ -150,8 +151,9 @@ static asr_cues *make_cues(const asr_transcript *transcript,
     return profile ? asr_subtitle_create(transcript, profile, error) : NULL;
 }
 
-bool asr_export_stream(FILE *out, const char *name, const asr_transcript *transcript,
-                       const asr_export_params *params, asr_error *error)
+/* `name` is the file that a message should name. */
+static bool write_stream(FILE *out, const char *name, const asr_transcript *transcript,
+                         const asr_export_params *params, asr_error *error)
 {
     if (params->format == ASR_EXPORT_JSON) {
         errno = 0;
@@ -165,12 +167,30 @@ bool asr_export_stream(FILE *out, const char *name, const asr_transcript *transc
         asr_subtitle_destroy(&cues);
     }
     if (fflush(out) != 0 || ferror(out))
-        return asr_export_fail(name, errno ? errno : EIO, error);
+        return asr_file_save_failed(name, errno ? errno : EIO, error);
     return true;
 }
 
 bool asr_export_write(FILE *out, const asr_transcript *transcript,
                       const asr_export_params *params, asr_error *error)
 {
-    return asr_export_stream(out, "the output", transcript, params, error);
+    return write_stream(out, "the output", transcript, params, error);
+}
+
+typedef struct export_job {
+    const asr_transcript *transcript;
+    const asr_export_params *params;
+} export_job;
+
+static bool write_job(FILE *out, const char *name, void *user, asr_error *error)
+{
+    const export_job *job = user;
+    return write_stream(out, name, job->transcript, job->params, error);
+}
+
+bool asr_export_file(const char *path, const asr_transcript *transcript,
+                     const asr_export_params *params, asr_error *error)
+{
+    export_job job = {transcript, params};
+    return asr_file_save(path, write_job, &job, error);
 }

@@ -6,6 +6,7 @@
  * stale file; the file is renamed into place when it is whole. */
 #include "weights/weights.h"
 
+#include "savefile.h"
 #include "weights/convert.h"
 
 #include <assert.h>
@@ -174,27 +175,26 @@ static bool make_directories(const char *path)
     return ok;
 }
 
-/* Converts to `path` by way of a temporary file beside it. */
+/* What a conversion into a file needs. */
+typedef struct conversion {
+    const asr_weights_params *params;
+    const asr_checkpoint *checkpoint;
+} conversion;
+
+static bool write_conversion(FILE *out, const char *name, void *user, asr_error *error)
+{
+    const conversion *c = user;
+    return convert_into(out, c->params, c->checkpoint) ||
+           asr_file_save_failed(name, errno, error);
+}
+
+/* Converts to `path`. Why that fails is of no interest: there is a way round. */
 static bool convert_to_cache(const char *path, const asr_weights_params *params,
                              const asr_checkpoint *checkpoint)
 {
-    char *temporary = NULL;
-    if (!make_directories(params->cache_directory) ||
-        asprintf(&temporary, "%s.XXXXXX", path) < 0)
-        return false;
-    int fd = mkostemp(temporary, O_CLOEXEC);
-    FILE *file = fd >= 0 ? fdopen(fd, "wb") : NULL;
-    /* Some disks only say at the end that they are full. */
-    bool ok = file && convert_into(file, params, checkpoint) && fsync(fd) == 0;
-    if (file)
-        ok = fclose(file) == 0 && ok;
-    else if (fd >= 0)
-        close(fd);
-    ok = ok && rename(temporary, path) == 0;
-    if (!ok && fd >= 0)
-        unlink(temporary);
-    free(temporary);
-    return ok;
+    conversion c = {params, checkpoint};
+    return make_directories(params->cache_directory) &&
+           asr_file_save(path, write_conversion, &c, NULL);
 }
 
 /* Converts into memory that has no name. */

@@ -1,5 +1,5 @@
-/* Writes a file so that nobody ever sees a part of it. */
-#include "text/export-private.h"
+/* Temporary files, renamed into place when they are whole. */
+#include "savefile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 /* How many names for a temporary file are tried. */
 #define NAME_ATTEMPTS 100
 
-bool asr_export_fail(const char *name, int reason, asr_error *error)
+bool asr_file_save_failed(const char *name, int reason, asr_error *error)
 {
     const char *remedy = "choose another place";
     if (reason == ENOSPC || reason == EDQUOT)
@@ -53,24 +53,23 @@ static FILE *open_temporary(const char *path, char **temporary)
     return file;
 }
 
-static bool write_and_rename(const char *path, const char *name,
-                             const asr_transcript *transcript,
-                             const asr_export_params *params, asr_error *error)
+static bool write_and_rename(const char *path, const char *name, asr_file_writer write,
+                             void *user, asr_error *error)
 {
     char *temporary = NULL;
     FILE *file = open_temporary(path, &temporary);
     if (!file) {
         int reason = errno;
         free(temporary);
-        return asr_export_fail(name, reason, error);
+        return asr_file_save_failed(name, reason, error);
     }
-    bool ok = asr_export_stream(file, name, transcript, params, error);
+    bool ok = write(file, name, user, error);
     if (ok && fsync(fileno(file)) != 0)
-        ok = asr_export_fail(name, errno, error);
+        ok = asr_file_save_failed(name, errno, error);
     if (fclose(file) != 0 && ok)
-        ok = asr_export_fail(name, errno, error);
+        ok = asr_file_save_failed(name, errno, error);
     if (ok && rename(temporary, path) != 0)
-        ok = asr_export_fail(name, errno, error);
+        ok = asr_file_save_failed(name, errno, error);
     if (!ok)
         unlink(temporary);
     free(temporary);
@@ -78,20 +77,19 @@ static bool write_and_rename(const char *path, const char *name,
 }
 
 /* For pipes and devices, which cannot be replaced. */
-static bool write_directly(const char *path, const asr_transcript *transcript,
-                           const asr_export_params *params, asr_error *error)
+static bool write_directly(const char *path, asr_file_writer write, void *user,
+                           asr_error *error)
 {
     FILE *file = fopen(path, "we");
     if (!file)
-        return asr_export_fail(path, errno, error);
-    bool ok = asr_export_stream(file, path, transcript, params, error);
+        return asr_file_save_failed(path, errno, error);
+    bool ok = write(file, path, user, error);
     if (fclose(file) != 0 && ok)
-        ok = asr_export_fail(path, errno, error);
+        ok = asr_file_save_failed(path, errno, error);
     return ok;
 }
 
-bool asr_export_file(const char *path, const asr_transcript *transcript,
-                     const asr_export_params *params, asr_error *error)
+bool asr_file_save(const char *path, asr_file_writer write, void *user, asr_error *error)
 {
     struct stat info;
     if (stat(path, &info) == 0) {
@@ -99,16 +97,16 @@ bool asr_export_file(const char *path, const asr_transcript *transcript,
             return asr_fail(error, "%.300s is a folder; give the name of a file in it.",
                             path);
         if (!S_ISREG(info.st_mode))
-            return write_directly(path, transcript, params, error);
+            return write_directly(path, write, user, error);
     }
     /* A link stays a link: the file that it names is replaced. */
     char *target = realpath(path, NULL);
     if (target && access(target, W_OK) != 0) {
         int reason = errno;
         free(target);
-        return asr_export_fail(path, reason, error);
+        return asr_file_save_failed(path, reason, error);
     }
-    bool ok = write_and_rename(target ? target : path, path, transcript, params, error);
+    bool ok = write_and_rename(target ? target : path, path, write, user, error);
     free(target);
     return ok;
 }
