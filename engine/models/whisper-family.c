@@ -6,6 +6,7 @@
 #include "models/whisper-family.h"
 
 #include "models/whisper-decode.h"
+#include "models/whisper-trace.h"
 #include "models/whisper-words.h"
 #include "text/language.h"
 
@@ -403,81 +404,15 @@ static bool transcribe(asr_recognizer *recognizer, asr_audio_file *audio,
     return ok;
 }
 
-/* The most probable token after each step, without rules, from <|startoftranscript|> on
- * in the language heard. Returns how many tokens, the start's included. */
-static int greedy_tokens(asr_whisper *whisper, int *tokens, int most, float *logits,
-                         asr_error *error)
-{
-    const asr_whisper_config *c = asr_whisper_get_config(whisper);
-    int language;
-    if (!asr_whisper_detect_language(whisper, &language, error))
-        return -1;
-    int n = asr_whisper_start_tokens(c, language, false, false, tokens);
-    while (n < most && tokens[n - 1] != c->tokens.end) {
-        if (!asr_whisper_logits(whisper, tokens, n, logits, error))
-            return -1;
-        const float *last = logits + (size_t)(n - 1) * (size_t)c->vocab_size;
-        int best = 0;
-        for (int i = 1; i < c->vocab_size; i++)
-            if (last[i] > last[best])
-                best = i;
-        tokens[n++] = best;
-    }
-    return n;
-}
-
-/* Steps of the greedy path that a trace without tokens follows. */
-#define TRACE_STEPS 64
-
-static bool trace_logits(asr_whisper *whisper, const int *tokens, int n, asr_trace *trace,
-                         asr_error *error)
-{
-    const asr_whisper_config *c = asr_whisper_get_config(whisper);
-    int path[TRACE_STEPS];
-    for (int i = 0; i < n; i++)
-        if (tokens[i] < 0 || tokens[i] >= c->vocab_size)
-            return asr_fail(error, "The token %d is not in the model's vocabulary of %d.",
-                            tokens[i], c->vocab_size);
-    if (n > c->n_text_ctx)
-        return asr_fail(error, "The model takes %d tokens at most.", c->n_text_ctx);
-    if (n == 0) {
-        int most = c->n_text_ctx < TRACE_STEPS ? c->n_text_ctx : TRACE_STEPS;
-        float *logits = malloc((size_t)most * (size_t)c->vocab_size * sizeof(*logits));
-        if (!logits)
-            return asr_fail_memory(error);
-        n = greedy_tokens(whisper, path, most, logits, error);
-        free(logits);
-        tokens = path;
-        float *out = n > 0 ? asr_trace_add(trace, "tokens", 1, n, error) : NULL;
-        if (!out)
-            return false;
-        for (int i = 0; i < n; i++)
-            out[i] = (float)path[i];
-    }
-    float *out = asr_trace_add(trace, "logits", n, c->vocab_size, error);
-    return out && asr_whisper_logits(whisper, tokens, n, out, error);
-}
-
 static bool trace(asr_recognizer *recognizer, asr_audio_file *audio, const int *tokens,
                   int n_tokens, asr_trace *out, asr_error *error)
 {
     asr_whisper *whisper = ((whisper_recognizer *)recognizer)->whisper;
-    const asr_whisper_config *c = asr_whisper_get_config(whisper);
-    recording r = {.whisper = whisper, .config = c, .audio = audio};
-    int n_frames = 2 * c->n_audio_ctx;
-    float *features = asr_trace_add(out, "features", c->n_mels, n_frames, error);
-    float *encoder =
-        features ? asr_trace_add(out, "encoder", c->n_audio_ctx, c->d_model, error)
-                 : NULL;
-    bool ok = encoder && recording_create(&r, error) && fill_window(&r, error) &&
-              asr_mel_compute(asr_whisper_get_mel(whisper), r.samples, r.n_samples,
-                              n_frames, r.features, error) &&
-              asr_whisper_encode(whisper, r.features, encoder, error);
-    for (int f = 0; ok && f < n_frames; f++)
-        for (int m = 0; m < c->n_mels; m++)
-            features[(size_t)m * (size_t)n_frames + (size_t)f] =
-                r.features[(size_t)f * (size_t)c->n_mels + (size_t)m];
-    ok = ok && trace_logits(whisper, tokens, n_tokens, out, error);
+    recording r = {
+        .whisper = whisper, .config = asr_whisper_get_config(whisper), .audio = audio};
+    bool ok =
+        recording_create(&r, error) && fill_window(&r, error) &&
+        asr_whisper_trace(whisper, r.samples, r.n_samples, tokens, n_tokens, out, error);
     recording_clear(&r);
     return ok;
 }
