@@ -137,7 +137,7 @@ bool cli_options_set(cli_options *options, int option, const char *value,
     }
 }
 
-static bool is_directory(const char *path)
+bool cli_is_directory(const char *path)
 {
     struct stat info;
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
@@ -145,7 +145,7 @@ static bool is_directory(const char *path)
 
 char *cli_model_directory(const cli_options *options, asr_error *error)
 {
-    if (strchr(options->model, '/') || is_directory(options->model)) {
+    if (strchr(options->model, '/') || cli_is_directory(options->model)) {
         char *copy = strdup(options->model);
         if (!copy)
             asr_fail_memory(error);

@@ -60,6 +60,9 @@ void cli_options_clear(cli_options *options);
 bool cli_options_set(cli_options *options, int option, const char *value,
                      asr_error *error);
 
+/* Whether there is a directory of that name. */
+bool cli_is_directory(const char *path);
+
 /* The directory of the model asked for; owned by the caller (free). */
 char *cli_model_directory(const cli_options *options, asr_error *error);
 

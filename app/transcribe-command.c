@@ -90,12 +90,6 @@ static bool set_own_option(request *r, int option, const char *value, asr_error 
     }
 }
 
-static bool is_directory(const char *path)
-{
-    struct stat info;
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
 static const char *file_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -168,7 +162,7 @@ static bool prepare_directory(const request *r, asr_error *error)
     if (mkdir(r->output, 0777) < 0 && errno != EEXIST)
         return asr_fail(error, "The folder %s cannot be made: %s.", r->output,
                         strerror(errno));
-    return is_directory(r->output) ||
+    return cli_is_directory(r->output) ||
            asr_fail(error, "%s is not a folder, which several files need.", r->output);
 }
 
@@ -177,8 +171,9 @@ static bool prepare_directory(const request *r, asr_error *error)
 static bool complete_request(request *r, asr_error *error)
 {
     size_t length = r->output ? strlen(r->output) : 0;
-    r->output_is_directory = r->output && (r->n_files > 1 || is_directory(r->output) ||
-                                           (length > 0 && r->output[length - 1] == '/'));
+    r->output_is_directory =
+        r->output && (r->n_files > 1 || cli_is_directory(r->output) ||
+                      (length > 0 && r->output[length - 1] == '/'));
     const char *dot = r->output ? strrchr(r->output, '.') : NULL;
     if (!r->has_format && dot && !r->output_is_directory)
         asr_export_format_parse(dot + 1, &r->export.format, NULL);
