@@ -179,12 +179,12 @@ asr_tensor *asr_graph_attention_weights(asr_graph *graph, asr_tensor *q, asr_ten
                                         float scale);
 
 /* The k best tokens of each row of logits [R, V] under that row's rules:
- * mask leaf [M, V] f32 (0 or −inf), rules leaf [R, ASR_RULE_COUNT] i32, whose two intervals
- * do not overlap. Writes the leaves
- * ids [R, k] i32 and scores [R, k] f32 (natural log-probabilities at temperature 1), best
- * first, ties by lower id; where fewer than k tokens are allowed, id −1 and score −inf.
- * With a temperature t > 0 the order is that of logit/t + g(seed, token), g standard
- * Gumbel noise (asr_pick_noise()), which samples without replacement. */
+ * mask leaf [M, V] f32 (0 or −inf), rules leaf [R, ASR_RULE_COUNT] i32, whose two
+ * intervals do not overlap. Writes the leaves ids [R, k] i32 and scores [R, k] f32
+ * (natural log-probabilities at temperature 1), best first, ties by lower id; where fewer
+ * than k tokens are allowed, id −1 and score −inf. With a temperature t > 0 the order is
+ * that of logit/t + g(seed, token), g standard Gumbel noise (asr_pick_noise()), which
+ * samples without replacement. */
 void asr_graph_pick(asr_graph *graph, asr_tensor *logits, asr_tensor *mask,
                     asr_tensor *rules, asr_tensor *ids, asr_tensor *scores);
 
